@@ -1,0 +1,398 @@
+"""Emitter: deltas in, events out, always in the grammar (protocol §5.2).
+
+Knows nothing of models, clocks or randomness: ids and times are handed in.
+
+The rules of this file:
+- only the emitter makes events and gives sequence numbers;
+- at most one item is open, and in it at most one part;
+- a delta that does not belong to what is open closes it first;
+- whatever was opened is closed before the terminal event, and nothing follows that.
+
+The caller owes `start`, then any number of `feed`, then one `finish`.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from antiphon.core import deltas as d
+from antiphon.core import events as e
+from antiphon.core.fold import Fold
+from antiphon.core.items import (
+    ID_PREFIX,
+    CustomToolCall,
+    FunctionCall,
+    Item,
+    ItemStatus,
+    Message,
+    OutputText,
+    Reasoning,
+    ReasoningText,
+    Refusal,
+    SummaryText,
+    item_type,
+)
+from antiphon.core.response import (
+    IncompleteDetails,
+    InputTokensDetails,
+    OutputTokensDetails,
+    Response,
+    ResponseError,
+    Usage,
+    add_usage,
+)
+
+NewId = Callable[[str], str]
+"""Gives an id that never was, for a prefix (`msg` → `msg_…`)."""
+Now = Callable[[], int]
+"""Gives the time in unix seconds."""
+
+
+class Completed(Struct, frozen=True):
+    """The model said all that it wanted to say."""
+
+
+class Incomplete(Struct, frozen=True):
+    """A limit cut the answer: `max_output_tokens` or `content_filter`."""
+
+    reason: str
+
+
+class Failed(Struct, frozen=True):
+    """The run broke; what was said until then stays."""
+
+    code: str
+    message: str
+
+
+class Cancelled(Struct, frozen=True):
+    """Somebody stopped the run."""
+
+
+Outcome = Completed | Incomplete | Failed | Cancelled
+
+
+class Row(NamedTuple):
+    """How one kind of delta is told: the item and part it stands in, and its two events."""
+
+    item: type
+    part: type | None
+    delta: Callable[["Emitter", Any], e.Event]
+    done: Callable[["Emitter"], e.Event]
+
+
+def _text_delta(m: "Emitter", delta: d.TextDelta) -> e.Event:
+    return e.OutputTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text, delta.logprobs or [])
+
+
+def _text_done(m: "Emitter") -> e.Event:
+    part = m.grown()
+    return e.OutputTextDone(m.next(), m.item_id, m.index, m.part_index, part.text, part.logprobs)
+
+
+def _refusal_delta(m: "Emitter", delta: d.RefusalDelta) -> e.Event:
+    return e.RefusalDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
+
+
+def _refusal_done(m: "Emitter") -> e.Event:
+    return e.RefusalDone(m.next(), m.item_id, m.index, m.part_index, m.grown().refusal)
+
+
+def _reasoning_delta(m: "Emitter", delta: d.ReasoningDelta) -> e.Event:
+    return e.ReasoningTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
+
+
+def _reasoning_done(m: "Emitter") -> e.Event:
+    return e.ReasoningTextDone(m.next(), m.item_id, m.index, m.part_index, m.grown().text)
+
+
+def _summary_delta(m: "Emitter", delta: d.SummaryDelta) -> e.Event:
+    return e.SummaryTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
+
+
+def _summary_done(m: "Emitter") -> e.Event:
+    return e.SummaryTextDone(m.next(), m.item_id, m.index, m.part_index, m.grown().text)
+
+
+def _call_delta(m: "Emitter", delta: d.CallDelta) -> e.Event:
+    return e.ArgumentsDelta(m.next(), m.item_id, m.index, delta.text)
+
+
+def _call_done(m: "Emitter") -> e.Event:
+    call = m.snapshot()
+    return e.ArgumentsDone(m.next(), m.item_id, m.index, call.arguments, call.name)
+
+
+def _custom_delta(m: "Emitter", delta: d.CustomDelta) -> e.Event:
+    return e.CustomInputDelta(m.next(), m.item_id, m.index, delta.text)
+
+
+def _custom_done(m: "Emitter") -> e.Event:
+    return e.CustomInputDone(m.next(), m.item_id, m.index, m.snapshot().input)
+
+
+ROWS: dict[type, Row] = {
+    d.TextDelta: Row(Message, OutputText, _text_delta, _text_done),
+    d.RefusalDelta: Row(Message, Refusal, _refusal_delta, _refusal_done),
+    d.ReasoningDelta: Row(Reasoning, ReasoningText, _reasoning_delta, _reasoning_done),
+    d.SummaryDelta: Row(Reasoning, SummaryText, _summary_delta, _summary_done),
+    d.CallDelta: Row(FunctionCall, None, _call_delta, _call_done),
+    d.CustomDelta: Row(CustomToolCall, None, _custom_delta, _custom_done),
+}
+"""The grammar of what is streamed. A new kind of call is a row here and a struct in `deltas`."""
+
+
+class Emitter:
+    """Makes the events of one response.
+
+    `response` is the response before anything was said. `usage` is the sum over the turns
+    that were fed; `stopped` is why the model stopped last.
+    """
+
+    def __init__(self, response: Response, *, new_id: NewId, now: Now) -> None:
+        self.fold = Fold(response)
+        self.usage: Usage | None = None
+        self.stopped: str | None = None
+        self.index = -1
+        self.item_id = ""
+        self.part_index = 0
+        self._row: Row | None = None
+        self._in_item = False
+        self._sealed: str | None = None
+        self._sequence = -1
+        self._new_id = new_id
+        self._now = now
+
+    def next(self) -> int:
+        """The next sequence number."""
+        self._sequence += 1
+        return self._sequence
+
+    def grown(self) -> Any:
+        """The part that is open, as it stands."""
+        part = self.fold.open[self.index].open
+        assert part is not None
+        return part.close()
+
+    def snapshot(self) -> Any:
+        """The item that is open, as it stands."""
+        return self.fold.open[self.index].snapshot()
+
+    def start(self) -> list[e.Event]:
+        """`created`, `queued` where the response waits, and `in_progress`."""
+        response = self.fold.snapshot()
+        events: list[e.Event] = [e.ResponseCreated(self.next(), response)]
+        if response.status == "queued":
+            events.append(e.ResponseQueued(self.next(), response))
+            response = replace(response, status="in_progress")
+        events.append(e.ResponseInProgress(self.next(), response))
+        self._apply(events)
+        return events
+
+    def feed(self, deltas: Iterable[d.Delta]) -> list[e.Event]:
+        """The events that tell `deltas`, in order."""
+        events: list[e.Event] = []
+        apply = self.fold.apply
+        for delta in deltas:
+            row = ROWS.get(type(delta))
+            if row is None:
+                _OTHERS[type(delta)](self, delta, events)
+                continue
+            if row is not self._row or (type(delta) is d.SummaryDelta and delta.begins):
+                self._enter(row, events)
+            if delta.text or getattr(delta, "logprobs", None):  # type: ignore[union-attr]  # every row's delta has text
+                event = row.delta(self, delta)
+                apply(event)
+                events.append(event)
+        return events
+
+    def close(self, status: ItemStatus = "completed") -> list[e.Event]:
+        """Close what is open; nothing where nothing is."""
+        events: list[e.Event] = []
+        self._close_item(events, status)
+        return events
+
+    def finish(self, outcome: Outcome) -> list[e.Event]:
+        """Close what is open, then the one terminal event."""
+        events = self.close("completed" if isinstance(outcome, Completed) else "incomplete")
+        if isinstance(outcome, Completed | Incomplete) and not self.fold.response.output:
+            self._open_item(Message(id=self._new_id("msg"), role="assistant", status="in_progress"), events)
+            self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
+        terminal = self._terminal(outcome)
+        self._emit(terminal, events)
+        return events
+
+    def _terminal(self, outcome: Outcome) -> e.Event:
+        response = self.fold.snapshot()
+        match outcome:
+            case Completed():
+                done = replace(response, status="completed", completed_at=self._now(), usage=self._final_usage())
+                return e.ResponseCompleted(self.next(), done)
+            case Incomplete(reason):
+                cut = IncompleteDetails(reason)
+                done = replace(
+                    response, status="incomplete", incomplete_details=cut, usage=self._final_usage()
+                )
+                return e.ResponseIncomplete(self.next(), done)
+            case Failed(code, message):
+                error = ResponseError(code, message)
+                return e.ResponseFailed(
+                    self.next(), replace(response, status="failed", error=error, usage=self.usage)
+                )
+            case Cancelled():
+                return e.ResponseIncomplete(self.next(), replace(response, status="cancelled"))
+
+    def _final_usage(self) -> Usage:
+        return self.usage if self.usage is not None else Usage()
+
+    def _apply(self, events: list[e.Event]) -> None:
+        for event in events:
+            self.fold.apply(event)
+
+    def _emit(self, event: e.Event, events: list[e.Event]) -> None:
+        self.fold.apply(event)
+        events.append(event)
+
+    def _enter(self, row: Row, events: list[e.Event]) -> None:
+        """Make `row` the one that is open: its item, then its part."""
+        same_item = self._in_item and isinstance(self.fold.open[self.index].item, row.item)
+        before = self._row.part if self._row is not None else None
+        if same_item and row.part is not None and (before in (None, row.part) or before is SummaryText):
+            self._close_part(events)
+        elif same_item and row.part is None:
+            self._row = row
+            return
+        else:
+            self._close_item(events, "completed")
+            self._open_item(self._empty(row.item), events)
+        self._row = row
+        if row.part is not None:
+            self._open_part(row.part, events)
+
+    def _empty(self, kind: type) -> Item:
+        if kind is Message:
+            return Message(id=self._new_id("msg"), role="assistant", status="in_progress")
+        if kind is Reasoning:
+            return Reasoning(id=self._new_id("rs"), status="in_progress")
+        raise AssertionError(f"a delta of a {kind.__name__} that was not begun")
+
+    def _open_item(self, item: Item, events: list[e.Event]) -> None:
+        assert isinstance(item.id, str)
+        self.index += 1
+        self.item_id = item.id
+        self.part_index = -1
+        self._in_item = True
+        self._row = None
+        self._emit(e.OutputItemAdded(self.next(), self.index, item), events)
+
+    def _open_part(self, kind: type, events: list[e.Event]) -> None:
+        opened = self.fold.open[self.index]
+        if kind is SummaryText:
+            self.part_index = len(opened.summary)
+            self._emit(
+                e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, SummaryText()), events
+            )
+        else:
+            self.part_index = len(opened.parts)
+            self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
+
+    def _close_part(self, events: list[e.Event]) -> None:
+        row = self._row
+        self._row = None
+        if row is None:
+            return
+        self._emit(row.done(self), events)
+        if row.part is SummaryText:
+            part = self.grown()
+            self._emit(e.SummaryPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
+        elif row.part is not None:
+            part = self.grown()
+            self._emit(e.ContentPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
+
+    def _close_item(self, events: list[e.Event], status: ItemStatus) -> None:
+        if not self._in_item:
+            return
+        opened = self.fold.open[self.index]
+        if self._row is None and isinstance(opened.item, FunctionCall | CustomToolCall):
+            self._row = ROWS[d.CallDelta if isinstance(opened.item, FunctionCall) else d.CustomDelta]
+        self._close_part(events)
+        done: Any = opened.snapshot()
+        if hasattr(done, "status"):
+            done = replace(done, status=status)
+        if self._sealed is not None:
+            done, self._sealed = replace(done, encrypted_content=self._sealed), None
+        self._in_item = False
+        self._emit(e.OutputItemDone(self.next(), self.index, done), events)
+
+    def _begin_call(self, delta: d.CallBegun, events: list[e.Event]) -> None:
+        self._close_item(events, "completed")
+        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        call = FunctionCall(
+            id=self._new_id("fc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
+        )
+        self._open_item(call, events)
+
+    def _begin_custom(self, delta: d.CustomBegun, events: list[e.Event]) -> None:
+        self._close_item(events, "completed")
+        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        call = CustomToolCall(
+            id=self._new_id("ctc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
+        )
+        self._open_item(call, events)
+
+    def _seal(self, delta: d.ReasoningSealed, events: list[e.Event]) -> None:
+        """Put the sealed form on the open reasoning item, or open one that has nothing else."""
+        if not (self._in_item and isinstance(self.fold.open[self.index].item, Reasoning)):
+            self._close_item(events, "completed")
+            self._open_item(Reasoning(id=self._new_id("rs"), status="in_progress"), events)
+        self._close_part(events)
+        self._sealed = delta.encrypted_content
+
+    def _whole(self, delta: d.ItemDelta, events: list[e.Event]) -> None:
+        """An item of which nothing is streamed: added and done, nothing between."""
+        self._close_item(events, "completed")
+        item = delta.item
+        if not isinstance(item.id, str):
+            item = replace(item, id=self._new_id(ID_PREFIX.get(item_type(item), "item")))  # type: ignore[type-var]
+        self._open_item(item, events)
+        self._in_item = False
+        self._emit(e.OutputItemDone(self.next(), self.index, item), events)
+
+    def _annotate(self, delta: d.AnnotationDelta, events: list[e.Event]) -> None:
+        text = ROWS[d.TextDelta]
+        if self._row is not text:
+            self._enter(text, events)
+        opened = self.fold.open[self.index].open
+        number = len(opened.annotations) if opened is not None else 0
+        self._emit(
+            e.AnnotationAdded(
+                self.next(), self.item_id, self.index, self.part_index, number, delta.annotation
+            ),
+            events,
+        )
+
+    def _count(self, delta: d.UsageDelta, events: list[e.Event]) -> None:
+        turn = Usage(
+            input_tokens=delta.input_tokens,
+            input_tokens_details=InputTokensDetails(cached_tokens=delta.cached_tokens),
+            output_tokens=delta.output_tokens,
+            output_tokens_details=OutputTokensDetails(reasoning_tokens=delta.reasoning_tokens),
+            total_tokens=delta.input_tokens + delta.output_tokens,
+        )
+        self.usage = add_usage(self.usage, turn)
+
+    def _stop(self, delta: d.Stop, events: list[e.Event]) -> None:
+        self.stopped = delta.reason
+
+
+_OTHERS: dict[type, Callable[[Emitter, Any, list[e.Event]], None]] = {
+    d.CallBegun: Emitter._begin_call,
+    d.CustomBegun: Emitter._begin_custom,
+    d.ReasoningSealed: Emitter._seal,
+    d.ItemDelta: Emitter._whole,
+    d.AnnotationDelta: Emitter._annotate,
+    d.UsageDelta: Emitter._count,
+    d.Stop: Emitter._stop,
+}

@@ -1,0 +1,60 @@
+"""The one refusal: what is wrong, where, and what to do (protocol §6).
+
+Knows nothing of the shape in which a contract tells it.
+"""
+
+from antiphon.core.items import JSON
+
+
+class Problem(Exception):
+    """A request that is refused, or a run that fails.
+
+    status
+        the HTTP status.
+    code
+        the machine-readable code of protocol §6, or None where the standard has none.
+    message
+        a sentence for a person; never a prompt, an output or a secret.
+    param
+        the path of the offending field (`input[2].content`), or None.
+    retry_after
+        seconds after which a retry makes sense, or None.
+    retry
+        what the client's SDK should do, told as `x-should-retry`; None leaves it to the SDK.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: float | None = None,
+        retry: bool | None = None,
+        given: JSON = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+        self.retry = retry
+        self.given = given
+
+    def __repr__(self) -> str:
+        return f"Problem({self.status}, {self.code!r}, {self.message!r}, param={self.param!r})"
+
+    @property
+    def type(self) -> str:
+        """The `type` of the error object for this status (protocol §6, table)."""
+        return ERROR_TYPE.get(self.status) or ("server_error" if self.status >= 500 else "invalid_request_error")
+
+
+ERROR_TYPE = {
+    401: "authentication_error",
+    403: "permission_error",
+    409: "idempotency_error",
+    429: "rate_limit_error",
+}

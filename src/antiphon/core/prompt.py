@@ -1,0 +1,75 @@
+"""Prompt: what a model sees (DESIGN §3).
+
+Knows nothing of storage or of the client: whatever a request points to has been fetched.
+"""
+
+from msgspec import Struct
+
+from antiphon.core.items import InputText, Item, Message
+from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolChoice
+
+
+class Sampling(Struct, kw_only=True):
+    """How tokens are chosen. `None` leaves a value to the model's own default.
+
+    `max_output_tokens` is a bound on all that is generated, thought included.
+    `top_logprobs` is None where no log-probabilities are wanted at all.
+    """
+
+    max_output_tokens: int
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    top_logprobs: int | None = None
+
+
+class Prompt(Struct, kw_only=True):
+    """One turn of a model: the items in order, and how to answer them."""
+
+    model: str
+    items: list[Item]
+    sampling: Sampling
+    tools: list[Tool] = []
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    text: Text = Text()
+    reasoning: ReasoningOptions = ReasoningOptions()
+    cache_key: str | None = None
+
+
+LOGPROBS = "message.output_text.logprobs"
+"""The `include` value that asks for log-probabilities (protocol §2.2)."""
+
+
+def render(request: Request, history: list[Item], *, max_output_tokens: int) -> Prompt:
+    """What the model sees of `request`: instructions, then `history`, then the input.
+
+    `max_output_tokens` is the server's own bound, which the request may only lower.
+    """
+    items: list[Item] = []
+    if request.instructions:
+        items.append(Message(role="system", content=[InputText(request.instructions)]))
+    items += history
+    items += request.input
+    bound = max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
+    return Prompt(
+        model=request.model,
+        items=items,
+        sampling=Sampling(
+            max_output_tokens=bound,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            presence_penalty=request.presence_penalty,
+            frequency_penalty=request.frequency_penalty,
+            top_logprobs=request.top_logprobs if LOGPROBS in request.include else None,
+        ),
+        tools=request.tools,
+        tool_choice=request.tool_choice,
+        parallel_tool_calls=request.parallel_tool_calls,
+        text=request.text,
+        reasoning=request.reasoning,
+        cache_key=request.prompt_cache_key,
+    )
