@@ -58,6 +58,26 @@ class Readiness(Struct, frozen=True):
     detail: str = ""
 
 
+class Served(Model, Protocol):
+    """A model with a life: it starts with the server, tells how far it is, and stops with it."""
+
+    def info(self) -> ModelInfo:
+        """What `GET /v1/models` tells of it."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Whether it can answer now."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to load; returns at once."""
+        ...
+
+    async def stop(self) -> None:
+        """End whatever it runs."""
+        ...
+
+
 class Models(Protocol):
     """The models that are served, by name."""
 

@@ -1,0 +1,89 @@
+"""Admission: which requests may come in at all, before anything of them is read.
+
+Knows nothing of keys or of what is asked. An open server trusts whoever reaches it, so it
+makes sure that no web page and no proxy reaches it in somebody's name: the `Host` must name
+this machine (DNS rebinding), another origin needs a setting, forwarded headers are refused.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from antiphon.core.problems import Problem
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"})
+
+
+class Admission(Struct, frozen=True):
+    """What an open server lets in.
+
+    hosts
+        names by which this machine may be called, beside loopback's own.
+    origins
+        origins (`https://app.example`) of web pages that may call.
+    any_address
+        whether the server listens beyond loopback: then any IP address is a good `Host`,
+        since rebinding needs a name.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    any_address: bool = False
+
+    def check(self, headers: Headers) -> str | None:
+        """The foreign origin that may read the answer, or None where there is none.
+
+        Raises `Problem` 400 or 403 for what may not come in.
+        """
+        host = origin = None
+        for name, value in headers:
+            if name == b"host":
+                host = value.decode("latin-1")
+            elif name == b"origin":
+                origin = value.decode("latin-1")
+            elif name in FORWARDED:
+                raise Problem(
+                    403,
+                    "forwarded_not_allowed",
+                    f"The header '{name.decode()}' says that a proxy stands before this server, which is open to "
+                    "this machine only. Call it directly.",
+                )
+        if host is None or not self._names_us(host):
+            raise Problem(
+                403,
+                "host_not_allowed",
+                "The 'Host' header does not name this machine. Use 127.0.0.1 or localhost, or allow the name with "
+                "the setting 'allowed_hosts'.",
+            )
+        if origin is None or _same(origin, host):
+            return None
+        if origin not in self.origins:
+            raise Problem(
+                403,
+                "origin_not_allowed",
+                "Requests of web pages from another origin are refused. Allow the origin with the setting "
+                "'allowed_origins'.",
+            )
+        return origin
+
+    def _names_us(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name == "localhost" or name.endswith(".localhost") or name in self.hosts:
+            return True
+        try:
+            address = ip_address(name)
+        except ValueError:
+            return False
+        return self.any_address or address.is_loopback
+
+
+def _same(origin: str, host: str) -> bool:
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.netloc == host

@@ -1,0 +1,126 @@
+"""The door: every request comes in here, and every refusal goes out here (DESIGN §3, §9).
+
+Knows nothing of what a route does. Plain ASGI, so that nothing wraps the body of a stream;
+Starlette matches the paths.
+"""
+
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.routing import Match, Route
+
+from antiphon.api import models, responses, status
+from antiphon.api.exchange import Exchange, Header, Receive, Scope, Send
+from antiphon.api.house import House
+from antiphon.core.problems import Problem
+from antiphon.core.signals import Fault, RequestEnded
+
+Endpoint = Callable[..., Awaitable[None]]
+
+ROUTES: list[tuple[str, str, Endpoint]] = [
+    ("POST", "/v1/responses", responses.create),
+    ("GET", "/v1/responses/{response_id}", responses.retrieve),
+    ("GET", "/v1/models", models.listing),
+    ("GET", "/v1/models/{name:path}", models.one),
+    ("GET", "/healthz", status.health),
+    ("GET", "/readyz", status.ready),
+    ("GET", "/metrics", status.metrics),
+    ("GET", "/openapi.json", status.openapi),
+    ("GET", "/v1/openapi.json", status.openapi),
+]
+
+
+class Door:
+    """The ASGI application. `opening` and `closing` are awaited with the server's own life."""
+
+    def __init__(
+        self, house: House, *, opening: Callable[[], Awaitable[None]], closing: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._house = house
+        self._opening = opening
+        self._closing = closing
+        self._exact = {(method, path): endpoint for method, path, endpoint in ROUTES if "{" not in path}
+        self._routes = [Route(path, endpoint, methods=[method]) for method, path, endpoint in ROUTES]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's request, or follow the server's life."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Exchange(scope, receive, send))
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _serve(self, exchange: Exchange) -> None:
+        code: str | None = None
+        try:
+            exchange.origin = self._house.admission.check(exchange.scope["headers"])
+            if exchange.scope["method"] == "OPTIONS" and exchange.origin is not None:
+                await exchange.answer(204, _PREFLIGHT, b"")
+                return
+            endpoint, values = self._find(exchange.scope)
+            await endpoint(self._house, exchange, **values)
+        except Problem as problem:
+            code = problem.code or str(problem.status)
+            await self._refuse(exchange, problem)
+        except Exception as fault:
+            code = "server_error"
+            self._report(exchange, fault)
+            await self._refuse(exchange, Problem(500, "server_error", "The server met a fault; it has been logged."))
+        finally:
+            self._house.telemetry(_ended(exchange, code))
+
+    def _find(self, scope: Scope) -> tuple[Endpoint, dict[str, Any]]:
+        """The endpoint of a path, and what the path says. Raises `Problem` 404 or 405."""
+        found = self._exact.get((scope["method"], scope["path"]))
+        if found is not None:
+            return found, {}
+        allowed: set[str] = set()
+        for route in self._routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return route.endpoint, child["path_params"]
+            if match is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if allowed:
+            names = ", ".join(sorted(allowed - {"HEAD"}))
+            raise Problem(405, "method_not_allowed", f"{scope['method'][:20]} is not possible here; {names} is.")
+        raise Problem(404, None, f"There is nothing at '{scope['path'][:200]}'.")
+
+    async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
+        if exchange.begun or problem.status == 499:
+            return
+        status, headers, body = self._house.contract.error(problem)
+        await exchange.answer(status, headers, body)
+
+    def _report(self, exchange: Exchange, fault: Exception) -> None:
+        trace = "".join(traceback.format_tb(fault.__traceback__))
+        self._house.telemetry(Fault("api.door", type(fault).__name__, trace, exchange.id))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._opening()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._closing()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+_PREFLIGHT: list[Header] = [
+    (b"access-control-allow-methods", b"GET, POST, DELETE"),
+    (b"access-control-allow-headers", b"*, Authorization"),
+    (b"access-control-max-age", b"600"),
+]
+
+
+def _ended(exchange: Exchange, code: str | None) -> RequestEnded:
+    return RequestEnded(
+        request_id=exchange.id,
+        method=exchange.scope["method"],
+        path=exchange.scope["path"],
+        status=exchange.status or 499,
+        seconds=time.perf_counter() - exchange.started,
+        code=code,
+    )

@@ -1,0 +1,112 @@
+"""Exchange: one HTTP request and its answer, as plain ASGI (DESIGN §9).
+
+Knows nothing of routes or of contracts. It gives every answer its request id, remembers the
+status for the log, and reads a body no further than its bound.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from antiphon.core.problems import Problem
+from antiphon.runs.ids import new_id
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+JSON_TYPE: Header = (b"content-type", b"application/json")
+
+
+class Exchange:
+    """One request. `origin` is the foreign origin that may read the answer, if any."""
+
+    __slots__ = ("_send", "id", "origin", "receive", "scope", "started", "status")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.id = new_id("req")
+        self.origin: str | None = None
+        self.status = 0
+        self.started = time.perf_counter()
+        self._send = send
+
+    @property
+    def begun(self) -> bool:
+        """Whether the status line has gone out."""
+        return self.status != 0
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of that (lower-case) name."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    async def send(self, message: Message) -> None:
+        """Send an ASGI message; the head gets the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self._own_headers()]
+        await self._send(message)
+
+    async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
+        """Send a whole answer."""
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, (b"content-length", str(len(body)).encode())],
+            }
+        )
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def chunk(self, data: bytes) -> None:
+        """Send a piece of a body in one write; waits while the reader is slow."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def last(self, data: bytes) -> None:
+        """Send the last piece of a body."""
+        await self._send({"type": "http.response.body", "body": data})
+
+    async def body(self, limit: int) -> bytes:
+        """The request's body. Raises `Problem` 413 when it has more than `limit` bytes, 499 when the client left."""
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(499, None, "The client left before its request was whole.")
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _own_headers(self) -> list[Header]:
+        milliseconds = int((time.perf_counter() - self.started) * 1000)
+        own = [
+            (b"x-request-id", self.id.encode()),
+            (b"openai-version", b"2020-10-01"),
+            (b"openai-processing-ms", str(milliseconds).encode()),
+        ]
+        client_id = self.header(b"x-client-request-id")
+        if client_id is not None:
+            own.append((b"x-client-request-id", client_id.encode("latin-1")))
+        if self.origin is not None:
+            own.append((b"access-control-allow-origin", self.origin.encode("latin-1")))
+            own.append((b"access-control-expose-headers", b"*"))
+            own.append((b"vary", b"Origin"))
+        return own
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "request_too_large", f"The request body is larger than {limit} bytes, the most that is taken.")

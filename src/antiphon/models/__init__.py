@@ -1,0 +1,1 @@
+"""Who speaks: the models behind the `Model` port."""

@@ -1,0 +1,240 @@
+"""The scripted model: plays what the prompt tells it (DESIGN §7). Shipped, for tests, examples and benches.
+
+Knows nothing of real models; a token here is a word with the white space before it.
+
+The text of the last user message is the script. Where it is a JSON array, its objects are
+played in order; where it is a JSON object `{"turns": [[…], […]]}`, the array is chosen by
+the number of tool outputs after that message. Any other text is said back as it is.
+
+A step has one of these keys:
+
+    text, reasoning, summary, refusal    words to stream
+    call {name, arguments, call_id?, namespace?}     `arguments` is any JSON, or text as it is to stand
+    custom {name, input, call_id?, namespace?}       a call of a free-form tool
+    item {…}                             a whole item
+    usage {input_tokens, output_tokens, cached_tokens, reasoning_tokens}   in place of the count
+    stop                                 `stop`, `length` or `content_filter`
+    fail {status, code, message}         break here; as the first step, refuse the prompt
+    crash                                raise what no model should raise
+
+and may have `count` (play it so often), `delay` (seconds before each piece) and `whole`
+(true: one delta, not a delta a word).
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from antiphon.core import deltas as d
+from antiphon.core.items import (
+    JSON,
+    CustomToolCallOutput,
+    FunctionCallOutput,
+    InputText,
+    Item,
+    Logprob,
+    Message,
+    OutputText,
+    Passed,
+    TopLogprob,
+    item_from_json,
+)
+from antiphon.core.ports import ModelInfo, Readiness, Turn
+from antiphon.core.problems import Problem
+from antiphon.core.prompt import Prompt
+from antiphon.core.request import Request
+from antiphon.core.wire import encode
+
+_WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
+
+
+class Call(Struct):
+    """A call that the model is to make."""
+
+    name: str
+    arguments: JSON = ""
+    input: str = ""
+    call_id: str | UnsetType = UNSET
+    namespace: str | UnsetType = UNSET
+
+
+class Failure(Struct):
+    """How the model is to break."""
+
+    status: int = 500
+    code: str = "server_error"
+    message: str = "The scripted model was told to fail."
+
+
+class Step(Struct):
+    """One thing to do; see the module's docstring."""
+
+    text: str | None = None
+    reasoning: str | None = None
+    summary: str | None = None
+    refusal: str | None = None
+    call: Call | None = None
+    custom: Call | None = None
+    item: JSON = None
+    usage: d.UsageDelta | None = None
+    stop: str | None = None
+    fail: Failure | None = None
+    crash: bool = False
+    count: int = 1
+    delay: float = 0.0
+    whole: bool = False
+
+
+class Script(Struct):
+    """What is to be done, turn by turn."""
+
+    turns: list[list[Step]]
+
+
+def words(text: str) -> list[str]:
+    """The tokens of `text`: words, each with the white space before it."""
+    found: list[str] = _WORD.findall(text)
+    return found if found or not text else [text]
+
+
+def text_of(item: Item) -> str:
+    """All the text in an item, for counting."""
+    if isinstance(item, Passed):
+        return encode(item.value).decode()
+    if isinstance(item, Message):
+        return " ".join(part.text for part in item.content if isinstance(part, InputText | OutputText))
+    return encode(item).decode()
+
+
+def script_of(items: list[Item]) -> list[Step]:
+    """The steps that a prompt's items ask for."""
+    place = next(
+        (n for n in range(len(items) - 1, -1, -1) if isinstance(items[n], Message) and items[n].role == "user"),  # type: ignore[union-attr]  # isinstance stands before it
+        None,
+    )
+    if place is None:
+        return [Step(text="")]
+    text = text_of(items[place])
+    outputs = sum(isinstance(item, FunctionCallOutput | CustomToolCallOutput) for item in items[place + 1 :])
+    try:
+        if text.lstrip().startswith("["):
+            return msgspec.json.decode(text, type=list[Step])
+        if text.lstrip().startswith('{"turns"'):
+            turns = msgspec.json.decode(text, type=Script).turns
+            return turns[min(outputs, len(turns) - 1)] if turns else []
+    except msgspec.DecodeError:
+        return [Step(text=text)]
+    return [Step(text=text)]
+
+
+class ScriptedModel:
+    """A model that does as it is told. `context` is in words."""
+
+    def __init__(self, name: str = "scripted", context: int = 131_072) -> None:
+        self.name = name
+        self.context = context
+
+    def info(self) -> ModelInfo:
+        """What `GET /v1/models` tells."""
+        return ModelInfo(self.name, created=0, owned_by="antiphon", context=self.context)
+
+    def readiness(self) -> Readiness:
+        """Always ready."""
+        return Readiness(True)
+
+    async def start(self) -> None:
+        """There is nothing to load."""
+
+    async def stop(self) -> None:
+        """There is nothing to end."""
+
+    def check(self, request: Request) -> list[str]:
+        """It honours everything that it is asked."""
+        return []
+
+    async def count(self, prompt: Prompt) -> int:
+        """The words of the prompt."""
+        return sum(len(words(text_of(item))) for item in prompt.items)
+
+    async def open(self, prompt: Prompt) -> Turn:
+        """Refuse what is too long, or what begins with `fail`; else play."""
+        steps = script_of(prompt.items)
+        if steps and steps[0].fail is not None:
+            raise _problem(steps[0].fail)
+        tokens = await self.count(prompt)
+        if tokens >= self.context:
+            raise Problem(
+                400,
+                "context_length_exceeded",
+                f"This model's context is {self.context} tokens; the input has {tokens}. Shorten the input.",
+                param="input",
+            )
+        return self._play(steps, prompt, tokens)
+
+    async def _play(self, steps: list[Step], prompt: Prompt, input_tokens: int) -> AsyncIterator[list[d.Delta]]:
+        left = prompt.sampling.max_output_tokens
+        thought = 0
+        told: d.UsageDelta | None = None
+        reason = "stop"
+        for step in steps:
+            told, reason = step.usage or told, step.stop or reason
+            for _ in range(step.count):
+                pieces = list(_deltas(step, prompt.sampling.top_logprobs))
+                fit = pieces[:left]
+                left -= len(pieces)
+                thought += len(fit) if step.reasoning else 0
+                for batch in [fit] if not step.delay else [[piece] for piece in fit] or [[]]:
+                    if step.delay:
+                        await asyncio.sleep(step.delay)
+                    if batch:
+                        yield batch
+                if left < 0:
+                    break
+            if left < 0:
+                reason = "length"
+                break
+            if step.fail is not None:
+                raise _problem(step.fail)
+            if step.crash:
+                raise RuntimeError("the scripted model was told to crash")
+        used = prompt.sampling.max_output_tokens - max(left, 0)
+        yield [told or d.UsageDelta(input_tokens, used, reasoning_tokens=thought), d.Stop(reason)]
+
+
+def _problem(failure: Failure) -> Problem:
+    return Problem(failure.status, failure.code, failure.message)
+
+
+def _pieces(step: Step, text: str) -> list[str]:
+    return [text] if step.whole else words(text)
+
+
+def _deltas(step: Step, top_logprobs: int | None) -> Iterator[d.Delta]:
+    if step.reasoning is not None:
+        yield from map(d.ReasoningDelta, _pieces(step, step.reasoning))
+    if step.summary is not None:
+        for number, piece in enumerate(_pieces(step, step.summary)):
+            yield d.SummaryDelta(piece, begins=number == 0)
+    if step.refusal is not None:
+        yield from map(d.RefusalDelta, _pieces(step, step.refusal))
+    if step.text is not None:
+        for piece in _pieces(step, step.text):
+            yield d.TextDelta(piece, None if top_logprobs is None else [_logprob(piece, top_logprobs)])
+    if step.call is not None:
+        yield d.CallBegun(step.call.name, step.call.call_id, step.call.namespace)
+        arguments = step.call.arguments
+        yield from map(d.CallDelta, words(arguments if isinstance(arguments, str) else encode(arguments).decode()))
+    if step.custom is not None:
+        yield d.CustomBegun(step.custom.name, step.custom.call_id, step.custom.namespace)
+        yield from map(d.CustomDelta, words(step.custom.input))
+    if step.item is not None:
+        yield d.ItemDelta(item_from_json(step.item))
+
+
+def _logprob(piece: str, top: int) -> Logprob:
+    data = list(piece.encode())
+    return Logprob(piece, -0.5, data, [TopLogprob(piece, -0.5, data)][:top])

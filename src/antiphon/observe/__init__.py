@@ -1,0 +1,1 @@
+"""What is seen: handlers of the one telemetry call."""

@@ -1,0 +1,1 @@
+"""The loop: runs, their logs, and what becomes of them."""
