@@ -1,0 +1,107 @@
+"""Settings: the one dataclass behind the flags, `ANTIPHON_…` in the environment and the keys of `antiphon.toml`.
+
+Knows nothing of what is done with a setting; `app.py` reads it.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+
+def data_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Where models and data are kept: the XDG data folder, on macOS the user's Application Support."""
+    home = Path(environ.get("HOME") or Path.home())
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "antiphon"
+    base = environ.get("XDG_DATA_HOME", "")
+    # The XDG rules: a relative path is to be ignored.
+    return (Path(base) if Path(base).is_absolute() else home / ".local" / "share") / "antiphon"
+
+
+def loopback(host: str) -> bool:
+    """Whether an address or name to listen on reaches no further than this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _closed(_hint: object, settings: "Settings") -> None:
+    """Refuse to stand open to others without it being said. Raises `ValueError`."""
+    if not (loopback(settings.host) or settings.no_auth):
+        raise ValueError(
+            f"{settings.host} can be reached by others, and this server has no keys yet: "
+            "listen on 127.0.0.1, or add --no-auth if everybody who reaches it may use it."
+        )
+
+
+@Parameter(name="*", validator=_closed)
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that can be set. The first sentence under a field is what `--help` says of it."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 8484
+    """The port to listen on."""
+
+    model: str | None = None
+    """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""
+
+    data: Path = field(default_factory=data_folder)
+    """The folder of models and data."""
+
+    ephemeral: Annotated[bool, Parameter(negative="")] = False
+    """Keep responses in memory only (so far this is the only way)."""
+
+    no_auth: Annotated[bool, Parameter(negative="")] = False
+    """Serve without keys on an address that others can reach."""
+
+    allowed_origins: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    """Origins of web pages that may call, such as https://app.example."""
+
+    allowed_hosts: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    """Names that the Host header may give besides those of this machine."""
+
+    max_output_tokens: Annotated[int, Parameter(validator=Number(gte=16))] = 4096
+    """The bound on a response's output where the request sets none, in tokens."""
+
+    max_body_mib: Annotated[int, Parameter(validator=Number(gte=1, lte=1024))] = 64
+    """The largest request body, in MiB."""
+
+    heartbeat: Annotated[float, Parameter(validator=Number(gt=0))] = 15.0
+    """A silent stream gets a comment after that many seconds."""
+
+    context: Annotated[int, Parameter(validator=Number(gte=512))] = 16384
+    """The context that the embedded model's slots share, in tokens."""
+
+    slots: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 4
+    """How many requests the embedded model answers at once."""
+
+    queue: Annotated[int, Parameter(validator=Number(gte=0))] = 64
+    """How many requests may wait for the embedded model; beyond it they are refused with 503."""
+
+    threads: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Threads of the embedded model. [default: one less than the cores]"""
+
+    seed: Annotated[int | None, Parameter(validator=Number(gte=0, lt=2**32))] = None
+    """The seed of sampling, for answers that can be repeated. [default: another each time]"""
+
+    log_format: Literal["console", "json"] | None = None
+    """How log lines are written. [default: console on a terminal, json elsewhere]"""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines that are written."""
+
+    shutdown_grace: Annotated[float, Parameter(validator=Number(gte=0))] = 10.0
+    """How long running responses may go on after the server was told to stop, in seconds."""
