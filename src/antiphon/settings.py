@@ -35,6 +35,10 @@ def loopback(host: str) -> bool:
         return False
 
 
+def _log_format() -> Literal["console", "json"]:
+    return "console" if sys.stderr.isatty() else "json"
+
+
 def _closed(_hint: object, settings: "Settings") -> None:
     """Refuse to stand open to others without it being said. Raises `ValueError`."""
     if not (loopback(settings.host) or settings.no_auth):
@@ -63,6 +67,9 @@ class Settings:
 
     ephemeral: Annotated[bool, Parameter(negative="")] = False
     """Keep responses in memory only (so far this is the only way)."""
+
+    config: Path | None = None
+    """The file of settings. [default: antiphon.toml in the current folder, if there is one]"""
 
     no_auth: Annotated[bool, Parameter(negative="")] = False
     """Serve without keys on an address that others can reach."""
@@ -97,11 +104,11 @@ class Settings:
     seed: Annotated[int | None, Parameter(validator=Number(gte=0, lt=2**32))] = None
     """The seed of sampling, for answers that can be repeated. [default: another each time]"""
 
-    log_format: Literal["console", "json"] | None = None
-    """How log lines are written. [default: console on a terminal, json elsewhere]"""
+    log_format: Literal["console", "json"] = field(default_factory=_log_format)
+    """How log lines are written: console is the default on a terminal, json elsewhere."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important log lines that are written."""
 
-    shutdown_grace: Annotated[float, Parameter(validator=Number(gte=0))] = 10.0
+    shutdown_grace: Annotated[int, Parameter(validator=Number(gte=0))] = 10
     """How long running responses may go on after the server was told to stop, in seconds."""
