@@ -33,6 +33,7 @@ from antiphon.core.items import (
     Refusal,
     SummaryText,
     item_type,
+    with_id,
 )
 from antiphon.core.response import (
     IncompleteDetails,
@@ -43,6 +44,7 @@ from antiphon.core.response import (
     Usage,
     add_usage,
 )
+from antiphon.core.retold import retold
 
 NewId = Callable[[str], str]
 """Gives an id that never was, for a prefix (`msg` → `msg_…`)."""
@@ -232,15 +234,11 @@ class Emitter:
                 return e.ResponseCompleted(self.next(), done)
             case Incomplete(reason):
                 cut = IncompleteDetails(reason)
-                done = replace(
-                    response, status="incomplete", incomplete_details=cut, usage=self._final_usage()
-                )
+                done = replace(response, status="incomplete", incomplete_details=cut, usage=self._final_usage())
                 return e.ResponseIncomplete(self.next(), done)
             case Failed(code, message):
                 error = ResponseError(code, message)
-                return e.ResponseFailed(
-                    self.next(), replace(response, status="failed", error=error, usage=self.usage)
-                )
+                return e.ResponseFailed(self.next(), replace(response, status="failed", error=error, usage=self.usage))
             case Cancelled():
                 return e.ResponseIncomplete(self.next(), replace(response, status="cancelled"))
 
@@ -257,7 +255,7 @@ class Emitter:
 
     def _enter(self, row: Row, events: list[e.Event]) -> None:
         """Make `row` the one that is open: its item, then its part."""
-        same_item = self._in_item and isinstance(self.fold.open[self.index].item, row.item)
+        same_item = self._in_item and self._sealed is None and isinstance(self.fold.open[self.index].item, row.item)
         before = self._row.part if self._row is not None else None
         if same_item and row.part is not None and (before in (None, row.part) or before is SummaryText):
             self._close_part(events)
@@ -291,9 +289,8 @@ class Emitter:
         opened = self.fold.open[self.index]
         if kind is SummaryText:
             self.part_index = len(opened.summary)
-            self._emit(
-                e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, SummaryText()), events
-            )
+            part = SummaryText()
+            self._emit(e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, part), events)
         else:
             self.part_index = len(opened.parts)
             self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
@@ -343,22 +340,31 @@ class Emitter:
         self._open_item(call, events)
 
     def _seal(self, delta: d.ReasoningSealed, events: list[e.Event]) -> None:
-        """Put the sealed form on the open reasoning item, or open one that has nothing else."""
-        if not (self._in_item and isinstance(self.fold.open[self.index].item, Reasoning)):
+        """Put the sealed form on the open reasoning item, or open one; what is sealed grows no more."""
+        opened = self._in_item and self._sealed is None
+        if not (opened and isinstance(self.fold.open[self.index].item, Reasoning)):
             self._close_item(events, "completed")
             self._open_item(Reasoning(id=self._new_id("rs"), status="in_progress"), events)
         self._close_part(events)
         self._sealed = delta.encrypted_content
 
     def _whole(self, delta: d.ItemDelta, events: list[e.Event]) -> None:
-        """An item of which nothing is streamed: added and done, nothing between."""
+        """A whole item: told in the grammar of its kind; where nothing is streamed, added and done."""
         self._close_item(events, "completed")
         item = delta.item
         if not isinstance(item.id, str):
-            item = replace(item, id=self._new_id(ID_PREFIX.get(item_type(item), "item")))  # type: ignore[type-var]
-        self._open_item(item, events)
-        self._in_item = False
-        self._emit(e.OutputItemDone(self.next(), self.index, item), events)
+            item = with_id(item, self._new_id(ID_PREFIX.get(item_type(item), "item")))
+        told = retold(item)
+        if told is None:
+            self._open_item(item, events)
+            self._in_item = False
+            self._emit(e.OutputItemDone(self.next(), self.index, item), events)
+            return
+        self._open_item(told[0], events)
+        for run in told[1]:
+            self._close_part(events)
+            events += self.feed(run)
+        self._close_item(events, "incomplete" if getattr(item, "status", "") == "incomplete" else "completed")
 
     def _annotate(self, delta: d.AnnotationDelta, events: list[e.Event]) -> None:
         text = ROWS[d.TextDelta]
@@ -366,12 +372,8 @@ class Emitter:
             self._enter(text, events)
         opened = self.fold.open[self.index].open
         number = len(opened.annotations) if opened is not None else 0
-        self._emit(
-            e.AnnotationAdded(
-                self.next(), self.item_id, self.index, self.part_index, number, delta.annotation
-            ),
-            events,
-        )
+        place = (self.item_id, self.index, self.part_index)
+        self._emit(e.AnnotationAdded(self.next(), *place, number, delta.annotation), events)
 
     def _count(self, delta: d.UsageDelta, events: list[e.Event]) -> None:
         turn = Usage(

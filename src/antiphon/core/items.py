@@ -274,20 +274,30 @@ def item_type(item: Item) -> str:
     return tag
 
 
+def with_id(item: Item, id: str) -> Item:
+    """The same item under another id."""
+    if isinstance(item, Passed):
+        return Passed(item.value | {"id": id})
+    return msgspec.structs.replace(item, id=id)
+
+
 def item_from_json(value: dict[str, JSON]) -> Item:
     """Build an item from its JSON object.
 
-    A missing `type` means a message (protocol §2.1); keys with null, and keys that the
-    struct does not know, are dropped (clients §3, §5). Raises `msgspec.ValidationError`
-    where the object does not have the kind's shape, and for a kind that the standard
-    does not have.
+    A missing `type` means a message (protocol §2.1). Of a kind that has a struct, keys with
+    null and keys that the struct does not know are dropped (clients §3, §5); any other is
+    carried as it is. Raises `msgspec.ValidationError` where the object does not have the
+    kind's shape, and for a kind that the standard does not have.
     """
+    if not isinstance(value, dict):
+        raise msgspec.ValidationError(f"Expected `object`, got `{type(value).__name__}`")
+    kind = value.get("type")
+    if isinstance(kind, str) and (kind in PASSED_TYPES or ":" in kind):
+        return Passed(value)
     value = _without_nulls(value)
     kind = value.setdefault("type", "message")
-    if kind in KNOWN_TYPES:
+    if isinstance(kind, str) and kind in KNOWN_TYPES:
         return msgspec.convert(value, Known)  # type: ignore[arg-type, no-any-return]  # a union is a type form
-    if kind in PASSED_TYPES or (isinstance(kind, str) and ":" in kind):
-        return Passed(value)
     raise msgspec.ValidationError(f"Unknown item type {kind!r} - at `$.type`")
 
 

@@ -3,12 +3,13 @@
 Small Protocols, typed, without code. `app.py` alone knows who stands behind each.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from antiphon.core.deltas import Delta
+from antiphon.core.items import JSON, Item
 from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
 from antiphon.core.response import Response
@@ -94,15 +95,236 @@ class Models(Protocol):
         ...
 
 
-class Responses(Protocol):
-    """The memory of responses. What belongs to another project does not exist."""
+class Opening(Struct):
+    """A response that begins to be kept.
 
-    async def put(self, project: str, response: Response) -> None:
-        """Keep a response, in place of what was kept under its id."""
+    inputs
+        this turn's own input items, each with its id, references resolved.
+    follows
+        the response that it continues, or None. It takes the next position of that one's thread,
+        or starts a fork where the position is taken (DESIGN §5).
+    conversation
+        the conversation that it belongs to, or None; never together with `follows`.
+    request
+        the canonical request's JSON (without its input), where the run may have to be done again.
+    expires_at
+        unix seconds, or None for ever.
+    """
+
+    project: str
+    response: Response
+    inputs: list[Item]
+    follows: str | None = None
+    conversation: str | None = None
+    request: bytes | None = None
+    expires_at: int | None = None
+
+
+class Chunk(Struct):
+    """Consecutive events of a log: numbers `first` to `last`, each event's JSON on a line, LF between."""
+
+    first: int
+    last: int
+    data: bytes
+
+
+class Page(Struct):
+    """A page of items, in the order asked for; `more` says whether others follow."""
+
+    items: list[Item]
+    more: bool
+
+
+class PageQuery(Struct, frozen=True):
+    """Which page: at most `limit` items after the item with id `after`, `asc` or `desc`."""
+
+    limit: int = 20
+    order: Literal["asc", "desc"] = "desc"
+    after: str | None = None
+
+
+class Claim(Struct):
+    """A background run that this process may carry on, under `epoch` until the lease ends."""
+
+    project: str
+    response: Response
+    inputs: list[Item]
+    follows: str | None
+    conversation: str | None
+    request: bytes
+    epoch: int
+    chunks: list[Chunk]
+
+
+class Conversation(Struct, kw_only=True):
+    """A conversation (protocol §1)."""
+
+    id: str
+    object: Literal["conversation"] = "conversation"
+    created_at: int
+    metadata: JSON = {}
+
+
+class StaleEpoch(Exception):
+    """The run was taken over by another; whoever writes under the old epoch has to stop."""
+
+
+class Responses(Protocol):
+    """The memory of responses. What belongs to another project, was deleted or has expired does not exist.
+
+    The three writing calls return an awaitable that ends when the write is committed; writes are
+    committed in the order of the calls. They raise `Problem` 503 where the store cannot write, and
+    `StaleEpoch` where the run was taken over.
+    """
+
+    def open(self, opening: Opening) -> Awaitable[None]:
+        """Keep a response that begins, and its input. Its epoch is 0 until somebody claims it."""
+        ...
+
+    def append(self, project: str, response_id: str, epoch: int, chunk: Chunk) -> Awaitable[None]:
+        """Add to a response's log."""
+        ...
+
+    def close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> Awaitable[None]:
+        """Keep the end: the response with its output, and the last of its log in the same commit.
+
+        A completed or incomplete response joins the conversation that it belongs to.
+        """
         ...
 
     async def get(self, project: str, response_id: str) -> Response | None:
-        """The response as it was kept last, or None."""
+        """The response as it was kept last, or None. A background run that is still going on: with the
+        output that the chunks tell."""
+        ...
+
+    async def history(self, project: str, response_id: str) -> list[Item] | None:
+        """Every item up to and including that response's output, oldest first; None where there is none."""
+        ...
+
+    async def inputs(self, project: str, response_id: str, query: PageQuery) -> Page | None:
+        """A page of what that response was made from, inherited items included. None where there is no such
+        response. Raises `Problem` 400 for an `after` that is not among them."""
+        ...
+
+    async def log(self, project: str, response_id: str) -> list[Chunk]:
+        """The response's log, in order; empty where none is kept (any more)."""
+        ...
+
+    async def item(self, project: str, item_id: str, within: str | None) -> Item | None:
+        """The newest item of that outward id: in the thread of response `within`, else in the project."""
+        ...
+
+    async def delete(self, project: str, response_id: str) -> bool:
+        """Hide a response at once, and forget what only it reached. False where there was none."""
+        ...
+
+
+class Conversations(Protocol):
+    """The memory of conversations, under the same rules."""
+
+    async def create(self, project: str, conversation: Conversation, items: list[Item]) -> None:
+        """Keep a conversation that begins with `items`."""
+        ...
+
+    async def conversation(self, project: str, conversation_id: str) -> Conversation | None:
+        """The conversation, or None."""
+        ...
+
+    async def update(self, project: str, conversation: Conversation) -> bool:
+        """Keep other metadata. False where there is no such conversation."""
+        ...
+
+    async def forget(self, project: str, conversation_id: str) -> bool:
+        """Delete a conversation; its responses keep what they reach. False where there was none."""
+        ...
+
+    async def add(self, project: str, conversation_id: str, items: list[Item]) -> bool:
+        """Append items. False where there is no such conversation."""
+        ...
+
+    async def turns(self, project: str, conversation_id: str) -> list[Item] | None:
+        """Every item of the conversation, oldest first; None where there is no such conversation."""
+        ...
+
+    async def items(self, project: str, conversation_id: str, query: PageQuery) -> Page | None:
+        """A page of its items; None where there is no such conversation. Raises `Problem` 400 for an
+        `after` that is not among them."""
+        ...
+
+    async def remove(self, project: str, conversation_id: str, item_id: str) -> bool:
+        """Take the newest item of that id out of the conversation; responses that saw it keep it.
+        False where it is not there."""
+        ...
+
+
+class Queue(Protocol):
+    """Background runs that wait, under leases (DESIGN §4)."""
+
+    async def claim(self, now: float, until: float) -> Claim | None:
+        """The oldest run that is queued, or whose lease ended before `now`; its epoch grows by one and its
+        lease runs until `until` (unix seconds)."""
+        ...
+
+    async def renew(self, project: str, response_id: str, epoch: int, until: float) -> None:
+        """Hold on to a run. Raises `StaleEpoch` where it was taken over."""
+        ...
+
+    async def release(self, project: str, response_id: str, epoch: int) -> None:
+        """Give a run back: whoever claims next may have it at once."""
+        ...
+
+    async def interrupted(self) -> list[Claim]:
+        """At start: foreground runs that a dead process left in progress, each claimed so that it can be ended."""
+        ...
+
+
+class Record(Struct):
+    """What is kept of a request under an Idempotency-Key: its fingerprint, and what it led to.
+
+    `response_id` is None until a response was kept, and for ever with `store:false`; `body` is the
+    answer itself where it is not a response (conversations).
+    """
+
+    fingerprint: bytes
+    created_at: int
+    response_id: str | None = None
+    body: bytes | None = None
+
+
+class Records(Protocol):
+    """The memory of idempotency keys (protocol §6.2). `scope` is method and path."""
+
+    async def reserve(self, project: str, scope: str, key: str, record: Record) -> Record | None:
+        """Keep the record where none is, committed before this returns; else give the one that is there."""
+        ...
+
+    async def fulfil(self, project: str, scope: str, key: str, record: Record) -> None:
+        """Keep what the request led to."""
+        ...
+
+    async def withdraw(self, project: str, scope: str, key: str) -> None:
+        """Forget a record whose request was refused before it began."""
+        ...
+
+
+class Store(Responses, Conversations, Queue, Records, Protocol):
+    """An engine that keeps everything."""
+
+    async def start(self) -> None:
+        """Open what is on disk, bring it up to date. Raises `Problem` 503 with what is wrong and what to do."""
+        ...
+
+    async def stop(self) -> None:
+        """Write what waits, and close."""
+        ...
+
+    async def sweep(self, now: int, log_before: int) -> int:
+        """Forget at most a small batch of what expired before `now`, of logs that ended before `log_before`
+        and of idempotency records older than a day; says how many went, 0 when nothing was left to do."""
+        ...
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy to a file, while running."""
         ...
 
 

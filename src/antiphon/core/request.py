@@ -85,9 +85,11 @@ def tool_from_json(value: dict[str, JSON]) -> Tool:
 
     Raises `msgspec.ValidationError` where the object does not have the kind's shape.
     """
-    if value.get("type") == "function":
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise msgspec.ValidationError("Expected `object` with a `type`")
+    if value["type"] == "function":
         return msgspec.convert(value, FunctionTool)
-    if value.get("type") == "custom":
+    if value["type"] == "custom":
         return msgspec.convert({key: entry for key, entry in value.items() if entry is not None}, CustomTool)
     return PassedTool(value)
 

@@ -3,6 +3,7 @@
 Knows nothing of framing, and nothing of a contract's own shape: this is the canonical form.
 """
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,8 +28,14 @@ _HOOKS = {AnyItem: item_from_json, AnyTool: tool_from_json, AnyToolChoice: tool_
 
 def open_union(kind: type, value: JSON) -> Any:
     """Build a member of a union that msgspec cannot tell apart alone (its `dec_hook`)."""
-    return _HOOKS[kind](value)
+    try:
+        return _HOOKS[kind](value)
+    except msgspec.ValidationError as fault:
+        raise ValueError(str(fault)) from fault  # to this msgspec adds the path of the union
 
+
+_TWO_PATHS = re.compile(r" - at `\$([^`]*)` - at `([^`]*)`$")
+"""The path inside a member of an open union, then the path of the union."""
 
 _encoder = msgspec.json.Encoder(enc_hook=opaque)
 _events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=open_union)
@@ -67,4 +74,7 @@ def decode_item(data: bytes) -> Item:
 
 def convert(value: JSON, kind: type[T]) -> T:
     """Build a struct from decoded JSON. Raises `msgspec.ValidationError` with the path of the fault."""
-    return msgspec.convert(value, kind, dec_hook=open_union)
+    try:
+        return msgspec.convert(value, kind, dec_hook=open_union)
+    except msgspec.ValidationError as fault:
+        raise msgspec.ValidationError(_TWO_PATHS.sub(r" - at `\2\1`", str(fault))) from None

@@ -12,7 +12,7 @@ import traceback
 from contextlib import aclosing
 
 from antiphon.core.emitter import Cancelled, Completed, Emitter, Failed, Incomplete, Outcome
-from antiphon.core.ports import Models, Responses, Telemetry, Turn
+from antiphon.core.ports import Models, Opening, Responses, Telemetry, Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
 from antiphon.core.request import Request
@@ -179,10 +179,16 @@ class Runner:
         run.log.append(run.emitter.finish(outcome))
         response = run.emitter.fold.snapshot()
         if run.request.store:
-            await self._responses.put(run.project, response)
+            await self._keep(run, response)
         run.log.end()
         del self._running[run.id]
         self._telemetry(_ended(run, response, clock))
+
+    async def _keep(self, run: Run, response: Response) -> None:
+        opening = Opening(run.project, response, run.request.input, follows=run.request.previous_response_id)
+        opened = self._responses.open(opening)
+        closed = self._responses.close(run.project, 0, response, None)
+        await asyncio.gather(opened, closed)
 
     def _report(self, run: Run, fault: Exception) -> None:
         trace = "".join(traceback.format_tb(fault.__traceback__))

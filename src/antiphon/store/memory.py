@@ -5,6 +5,7 @@ Knows nothing of runs or of HTTP.
 
 from collections import OrderedDict
 
+from antiphon.core.ports import Chunk, Opening
 from antiphon.core.response import Response
 
 
@@ -15,11 +16,15 @@ class MemoryStore:
         self._capacity = capacity
         self._responses: OrderedDict[tuple[str, str], Response] = OrderedDict()
 
-    async def put(self, project: str, response: Response) -> None:
-        """Keep a response."""
-        self._responses[project, response.id] = response
+    async def open(self, opening: Opening) -> None:
+        """Keep a response that begins."""
+        self._responses[opening.project, opening.response.id] = opening.response
         while len(self._responses) > self._capacity:
             self._responses.popitem(last=False)
+
+    async def close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> None:
+        """Keep the end."""
+        self._responses[project, response.id] = response
 
     async def get(self, project: str, response_id: str) -> Response | None:
         """The response as it was kept last, or None."""
