@@ -12,7 +12,7 @@ The caller owes `start`, then any number of `feed`, then one `finish`.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from antiphon.core import deltas as d
 from antiphon.core import events as e
 from antiphon.core.fold import Fold
+from antiphon.core.grammar import ROWS, Row
 from antiphon.core.items import (
     ID_PREFIX,
     CustomToolCall,
@@ -27,10 +28,7 @@ from antiphon.core.items import (
     Item,
     ItemStatus,
     Message,
-    OutputText,
     Reasoning,
-    ReasoningText,
-    Refusal,
     SummaryText,
     item_type,
     with_id,
@@ -76,76 +74,6 @@ class Cancelled(Struct, frozen=True):
 Outcome = Completed | Incomplete | Failed | Cancelled
 
 
-class Row(NamedTuple):
-    """How one kind of delta is told: the item and part it stands in, and its two events."""
-
-    item: type
-    part: type | None
-    delta: Callable[["Emitter", Any], e.Event]
-    done: Callable[["Emitter"], e.Event]
-
-
-def _text_delta(m: "Emitter", delta: d.TextDelta) -> e.Event:
-    return e.OutputTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text, delta.logprobs or [])
-
-
-def _text_done(m: "Emitter") -> e.Event:
-    part = m.grown()
-    return e.OutputTextDone(m.next(), m.item_id, m.index, m.part_index, part.text, part.logprobs)
-
-
-def _refusal_delta(m: "Emitter", delta: d.RefusalDelta) -> e.Event:
-    return e.RefusalDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
-
-
-def _refusal_done(m: "Emitter") -> e.Event:
-    return e.RefusalDone(m.next(), m.item_id, m.index, m.part_index, m.grown().refusal)
-
-
-def _reasoning_delta(m: "Emitter", delta: d.ReasoningDelta) -> e.Event:
-    return e.ReasoningTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
-
-
-def _reasoning_done(m: "Emitter") -> e.Event:
-    return e.ReasoningTextDone(m.next(), m.item_id, m.index, m.part_index, m.grown().text)
-
-
-def _summary_delta(m: "Emitter", delta: d.SummaryDelta) -> e.Event:
-    return e.SummaryTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text)
-
-
-def _summary_done(m: "Emitter") -> e.Event:
-    return e.SummaryTextDone(m.next(), m.item_id, m.index, m.part_index, m.grown().text)
-
-
-def _call_delta(m: "Emitter", delta: d.CallDelta) -> e.Event:
-    return e.ArgumentsDelta(m.next(), m.item_id, m.index, delta.text)
-
-
-def _call_done(m: "Emitter") -> e.Event:
-    call = m.snapshot()
-    return e.ArgumentsDone(m.next(), m.item_id, m.index, call.arguments, call.name)
-
-
-def _custom_delta(m: "Emitter", delta: d.CustomDelta) -> e.Event:
-    return e.CustomInputDelta(m.next(), m.item_id, m.index, delta.text)
-
-
-def _custom_done(m: "Emitter") -> e.Event:
-    return e.CustomInputDone(m.next(), m.item_id, m.index, m.snapshot().input)
-
-
-ROWS: dict[type, Row] = {
-    d.TextDelta: Row(Message, OutputText, _text_delta, _text_done),
-    d.RefusalDelta: Row(Message, Refusal, _refusal_delta, _refusal_done),
-    d.ReasoningDelta: Row(Reasoning, ReasoningText, _reasoning_delta, _reasoning_done),
-    d.SummaryDelta: Row(Reasoning, SummaryText, _summary_delta, _summary_done),
-    d.CallDelta: Row(FunctionCall, None, _call_delta, _call_done),
-    d.CustomDelta: Row(CustomToolCall, None, _custom_delta, _custom_done),
-}
-"""The grammar of what is streamed. A new kind of call is a row here and a struct in `deltas`."""
-
-
 class Emitter:
     """Makes the events of one response.
 
@@ -183,15 +111,80 @@ class Emitter:
         return self.fold.open[self.index].snapshot()
 
     def start(self) -> list[e.Event]:
-        """`created`, `queued` where the response waits, and `in_progress`."""
+        """`created`, then `queued` where the response waits for its turn, else `in_progress`."""
         response = self.fold.snapshot()
         events: list[e.Event] = [e.ResponseCreated(self.next(), response)]
-        if response.status == "queued":
-            events.append(e.ResponseQueued(self.next(), response))
-            response = replace(response, status="in_progress")
-        events.append(e.ResponseInProgress(self.next(), response))
+        waits = response.status == "queued"
+        events.append(
+            (e.ResponseQueued if waits else e.ResponseInProgress)(self.next(), response)
+        )
         self._apply(events)
         return events
+
+    def proceed(self) -> list[e.Event]:
+        """`in_progress` for a response that waited; nothing for one that is under way."""
+        if self.fold.response.status != "queued":
+            return []
+        events: list[e.Event] = [
+            e.ResponseInProgress(
+                self.next(), replace(self.fold.snapshot(), status="in_progress")
+            )
+        ]
+        self._apply(events)
+        return events
+
+    @classmethod
+    def resume(
+        cls, told: Iterable[e.Event], response: Response, *, new_id: NewId, now: Now
+    ) -> "Emitter":
+        """An emitter that goes on where a log broke off. `told` is the whole log, from number 0."""
+        emitter = cls(response, new_id=new_id, now=now)
+        for event in told:
+            emitter._apply([event])
+            emitter._sequence = event.sequence_number
+            emitter._recall(event)
+        return emitter
+
+    def said(self) -> list[Item]:
+        """The output so far; the last item is `in_progress` where it is open."""
+        return self.fold.snapshot().output
+
+    @property
+    def open_item(self) -> Item | None:
+        """The item that is open, or None between items."""
+        item: Item | None = self.snapshot() if self._in_item else None
+        return item
+
+    def _recall(self, event: e.Event) -> None:
+        """Stand where the emitter stood after it made `event`."""
+        match event:
+            case e.OutputItemAdded(output_index=index, item=item):
+                self.index, self.item_id, self._in_item, self._row = (
+                    index,
+                    str(item.id),
+                    True,
+                    None,
+                )
+            case e.OutputItemDone():
+                self._in_item, self._row = False, None
+            case (
+                e.ContentPartAdded(content_index=index)
+                | e.SummaryPartAdded(summary_index=index)
+            ):
+                self.part_index = index
+                self._row = next(
+                    row for row in ROWS.values() if row.part is type(event.part)
+                )
+            case e.ContentPartDone() | e.SummaryPartDone():
+                self._row = None
+            case e.ArgumentsDelta() | e.CustomInputDelta():
+                self._row = ROWS[
+                    d.CallDelta
+                    if isinstance(event, e.ArgumentsDelta)
+                    else d.CustomDelta
+                ]
+            case _:
+                return
 
     def feed(self, deltas: Iterable[d.Delta]) -> list[e.Event]:
         """The events that tell `deltas`, in order."""
@@ -218,10 +211,20 @@ class Emitter:
 
     def finish(self, outcome: Outcome) -> list[e.Event]:
         """Close what is open, then the one terminal event."""
-        events = self.close("completed" if isinstance(outcome, Completed) else "incomplete")
-        if isinstance(outcome, Completed | Incomplete) and not self.fold.response.output:
-            self._open_item(Message(id=self._new_id("msg"), role="assistant", status="in_progress"), events)
-            self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
+        events = self.close(
+            "completed" if isinstance(outcome, Completed) else "incomplete"
+        )
+        if (
+            isinstance(outcome, Completed | Incomplete)
+            and not self.fold.response.output
+        ):
+            self._open_item(
+                Message(id=self._new_id("msg"), role="assistant", status="in_progress"),
+                events,
+            )
+            self._close_item(
+                events, "completed" if isinstance(outcome, Completed) else "incomplete"
+            )
         terminal = self._terminal(outcome)
         self._emit(terminal, events)
         return events
@@ -230,17 +233,32 @@ class Emitter:
         response = self.fold.snapshot()
         match outcome:
             case Completed():
-                done = replace(response, status="completed", completed_at=self._now(), usage=self._final_usage())
+                done = replace(
+                    response,
+                    status="completed",
+                    completed_at=self._now(),
+                    usage=self._final_usage(),
+                )
                 return e.ResponseCompleted(self.next(), done)
             case Incomplete(reason):
                 cut = IncompleteDetails(reason)
-                done = replace(response, status="incomplete", incomplete_details=cut, usage=self._final_usage())
+                done = replace(
+                    response,
+                    status="incomplete",
+                    incomplete_details=cut,
+                    usage=self._final_usage(),
+                )
                 return e.ResponseIncomplete(self.next(), done)
             case Failed(code, message):
                 error = ResponseError(code, message)
-                return e.ResponseFailed(self.next(), replace(response, status="failed", error=error, usage=self.usage))
+                return e.ResponseFailed(
+                    self.next(),
+                    replace(response, status="failed", error=error, usage=self.usage),
+                )
             case Cancelled():
-                return e.ResponseIncomplete(self.next(), replace(response, status="cancelled"))
+                return e.ResponseIncomplete(
+                    self.next(), replace(response, status="cancelled")
+                )
 
     def _final_usage(self) -> Usage:
         return self.usage if self.usage is not None else Usage()
@@ -255,9 +273,17 @@ class Emitter:
 
     def _enter(self, row: Row, events: list[e.Event]) -> None:
         """Make `row` the one that is open: its item, then its part."""
-        same_item = self._in_item and self._sealed is None and isinstance(self.fold.open[self.index].item, row.item)
+        same_item = (
+            self._in_item
+            and self._sealed is None
+            and isinstance(self.fold.open[self.index].item, row.item)
+        )
         before = self._row.part if self._row is not None else None
-        if same_item and row.part is not None and (before in (None, row.part) or before is SummaryText):
+        if (
+            same_item
+            and row.part is not None
+            and (before in (None, row.part) or before is SummaryText)
+        ):
             self._close_part(events)
         elif same_item and row.part is None:
             self._row = row
@@ -271,7 +297,9 @@ class Emitter:
 
     def _empty(self, kind: type) -> Item:
         if kind is Message:
-            return Message(id=self._new_id("msg"), role="assistant", status="in_progress")
+            return Message(
+                id=self._new_id("msg"), role="assistant", status="in_progress"
+            )
         if kind is Reasoning:
             return Reasoning(id=self._new_id("rs"), status="in_progress")
         raise AssertionError(f"a delta of a {kind.__name__} that was not begun")
@@ -290,10 +318,20 @@ class Emitter:
         if kind is SummaryText:
             self.part_index = len(opened.summary)
             part = SummaryText()
-            self._emit(e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, part), events)
+            self._emit(
+                e.SummaryPartAdded(
+                    self.next(), self.item_id, self.index, self.part_index, part
+                ),
+                events,
+            )
         else:
             self.part_index = len(opened.parts)
-            self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
+            self._emit(
+                e.ContentPartAdded(
+                    self.next(), self.item_id, self.index, self.part_index, kind()
+                ),
+                events,
+            )
 
     def _close_part(self, events: list[e.Event]) -> None:
         row = self._row
@@ -303,17 +341,29 @@ class Emitter:
         self._emit(row.done(self), events)
         if row.part is SummaryText:
             part = self.grown()
-            self._emit(e.SummaryPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
+            self._emit(
+                e.SummaryPartDone(
+                    self.next(), self.item_id, self.index, self.part_index, part
+                ),
+                events,
+            )
         elif row.part is not None:
             part = self.grown()
-            self._emit(e.ContentPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
+            self._emit(
+                e.ContentPartDone(
+                    self.next(), self.item_id, self.index, self.part_index, part
+                ),
+                events,
+            )
 
     def _close_item(self, events: list[e.Event], status: ItemStatus) -> None:
         if not self._in_item:
             return
         opened = self.fold.open[self.index]
         if self._row is None and isinstance(opened.item, FunctionCall | CustomToolCall):
-            self._row = ROWS[d.CallDelta if isinstance(opened.item, FunctionCall) else d.CustomDelta]
+            self._row = ROWS[
+                d.CallDelta if isinstance(opened.item, FunctionCall) else d.CustomDelta
+            ]
         self._close_part(events)
         done: Any = opened.snapshot()
         if hasattr(done, "status"):
@@ -325,17 +375,29 @@ class Emitter:
 
     def _begin_call(self, delta: d.CallBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
-        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        call_id = (
+            delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        )
         call = FunctionCall(
-            id=self._new_id("fc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
+            id=self._new_id("fc"),
+            call_id=call_id,
+            name=delta.name,
+            status="in_progress",
+            namespace=delta.namespace,
         )
         self._open_item(call, events)
 
     def _begin_custom(self, delta: d.CustomBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
-        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        call_id = (
+            delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
+        )
         call = CustomToolCall(
-            id=self._new_id("ctc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
+            id=self._new_id("ctc"),
+            call_id=call_id,
+            name=delta.name,
+            status="in_progress",
+            namespace=delta.namespace,
         )
         self._open_item(call, events)
 
@@ -344,7 +406,9 @@ class Emitter:
         opened = self._in_item and self._sealed is None
         if not (opened and isinstance(self.fold.open[self.index].item, Reasoning)):
             self._close_item(events, "completed")
-            self._open_item(Reasoning(id=self._new_id("rs"), status="in_progress"), events)
+            self._open_item(
+                Reasoning(id=self._new_id("rs"), status="in_progress"), events
+            )
         self._close_part(events)
         self._sealed = delta.encrypted_content
 
@@ -364,7 +428,12 @@ class Emitter:
         for run in told[1]:
             self._close_part(events)
             events += self.feed(run)
-        self._close_item(events, "incomplete" if getattr(item, "status", "") == "incomplete" else "completed")
+        self._close_item(
+            events,
+            "incomplete"
+            if getattr(item, "status", "") == "incomplete"
+            else "completed",
+        )
 
     def _annotate(self, delta: d.AnnotationDelta, events: list[e.Event]) -> None:
         text = ROWS[d.TextDelta]
@@ -373,14 +442,18 @@ class Emitter:
         opened = self.fold.open[self.index].open
         number = len(opened.annotations) if opened is not None else 0
         place = (self.item_id, self.index, self.part_index)
-        self._emit(e.AnnotationAdded(self.next(), *place, number, delta.annotation), events)
+        self._emit(
+            e.AnnotationAdded(self.next(), *place, number, delta.annotation), events
+        )
 
     def _count(self, delta: d.UsageDelta, events: list[e.Event]) -> None:
         turn = Usage(
             input_tokens=delta.input_tokens,
             input_tokens_details=InputTokensDetails(cached_tokens=delta.cached_tokens),
             output_tokens=delta.output_tokens,
-            output_tokens_details=OutputTokensDetails(reasoning_tokens=delta.reasoning_tokens),
+            output_tokens_details=OutputTokensDetails(
+                reasoning_tokens=delta.reasoning_tokens
+            ),
             total_tokens=delta.input_tokens + delta.output_tokens,
         )
         self.usage = add_usage(self.usage, turn)

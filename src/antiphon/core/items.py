@@ -85,7 +85,15 @@ class SummaryText(Struct, tag="summary_text"):
     text: str = ""
 
 
-Part = InputText | InputImage | InputFile | OutputText | Refusal | ReasoningText | SummaryText
+Part = (
+    InputText
+    | InputImage
+    | InputFile
+    | OutputText
+    | Refusal
+    | ReasoningText
+    | SummaryText
+)
 
 
 class Message(Struct, tag="message", kw_only=True):
@@ -290,14 +298,16 @@ def item_from_json(value: dict[str, JSON]) -> Item:
     kind's shape, and for a kind that the standard does not have.
     """
     if not isinstance(value, dict):
-        raise msgspec.ValidationError(f"Expected `object`, got `{type(value).__name__}`")
+        raise msgspec.ValidationError(
+            f"Expected `object`, got `{type(value).__name__}`"
+        )
     kind = value.get("type")
     if isinstance(kind, str) and (kind in PASSED_TYPES or ":" in kind):
         return Passed(value)
     value = _without_nulls(value)
     kind = value.setdefault("type", "message")
     if isinstance(kind, str) and kind in KNOWN_TYPES:
-        return msgspec.convert(value, Known)  # type: ignore[arg-type, no-any-return]  # a union is a type form
+        return msgspec.convert(value, Known)  # type: ignore[no-any-return]  # a union is a type form
     raise msgspec.ValidationError(f"Unknown item type {kind!r} - at `$.type`")
 
 

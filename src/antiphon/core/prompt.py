@@ -53,7 +53,11 @@ def render(request: Request, history: list[Item], *, max_output_tokens: int) -> 
         items.append(Message(role="system", content=[InputText(request.instructions)]))
     items += history
     items += request.input
-    bound = max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
+    bound = (
+        max_output_tokens
+        if request.max_output_tokens is None
+        else min(request.max_output_tokens, max_output_tokens)
+    )
     return Prompt(
         model=request.model,
         items=items,

@@ -90,7 +90,10 @@ def tool_from_json(value: dict[str, JSON]) -> Tool:
     if value["type"] == "function":
         return msgspec.convert(value, FunctionTool)
     if value["type"] == "custom":
-        return msgspec.convert({key: entry for key, entry in value.items() if entry is not None}, CustomTool)
+        return msgspec.convert(
+            {key: entry for key, entry in value.items() if entry is not None},
+            CustomTool,
+        )
     return PassedTool(value)
 
 
@@ -100,7 +103,7 @@ def tool_choice_from_json(value: JSON) -> ToolChoice:
     Raises `msgspec.ValidationError` where it is neither.
     """
     if isinstance(value, str):
-        return msgspec.convert(value, Literal["none", "auto", "required"])  # type: ignore[arg-type]  # a type form
+        return msgspec.convert(value, Literal["none", "auto", "required"])  # type: ignore[no-any-return]  # a type form
     if isinstance(value, dict) and value.get("type") == "allowed_tools":
         return msgspec.convert(value, AllowedTools)
     return msgspec.convert(value, NamedChoice)
