@@ -90,6 +90,11 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[Entry, ...]
 
 
+def folder(data: Path) -> Path:
+    """The folder of models in the data folder."""
+    return data / "models"
+
+
 @cache
 def load() -> Catalogue:
     """The catalogue that comes with the program."""
