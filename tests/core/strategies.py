@@ -52,9 +52,7 @@ TEXT = st.text(max_size=12) | st.sampled_from(
 NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBER | TEXT,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
 
@@ -73,14 +71,10 @@ _logprobs = st.lists(
 _name = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
 _optional: dict[str, Any] = {"namespace": _name, "call_id": _name}
 
-_texts = st.lists(
-    st.builds(d.TextDelta, TEXT, st.none() | _logprobs), min_size=1, max_size=4
-)
+_texts = st.lists(st.builds(d.TextDelta, TEXT, st.none() | _logprobs), min_size=1, max_size=4)
 _refusals = st.lists(st.builds(d.RefusalDelta, TEXT), min_size=1, max_size=3)
 _thoughts = st.lists(st.builds(d.ReasoningDelta, TEXT), min_size=1, max_size=3)
-_summaries = st.lists(
-    st.builds(d.SummaryDelta, TEXT, st.booleans()), min_size=1, max_size=3
-)
+_summaries = st.lists(st.builds(d.SummaryDelta, TEXT, st.booleans()), min_size=1, max_size=3)
 _seals = st.lists(
     st.builds(d.ReasoningSealed, st.text(min_size=1, max_size=8)),
     min_size=1,
@@ -91,18 +85,14 @@ _annotations = st.lists(st.builds(d.AnnotationDelta, JSON), min_size=1, max_size
 
 @st.composite
 def _calls(draw: st.DrawFn) -> list[d.Delta]:
-    given = {
-        key: draw(value) for key, value in _optional.items() if draw(st.booleans())
-    }
+    given = {key: draw(value) for key, value in _optional.items() if draw(st.booleans())}
     begun = d.CallBegun(draw(_name), **given)
     return [begun, *draw(st.lists(st.builds(d.CallDelta, TEXT), max_size=3))]
 
 
 @st.composite
 def _customs(draw: st.DrawFn) -> list[d.Delta]:
-    given = {
-        key: draw(value) for key, value in _optional.items() if draw(st.booleans())
-    }
+    given = {key: draw(value) for key, value in _optional.items() if draw(st.booleans())}
     begun = d.CustomBegun(draw(_name), **given)
     return [begun, *draw(st.lists(st.builds(d.CustomDelta, TEXT), max_size=3))]
 
@@ -110,9 +100,7 @@ def _customs(draw: st.DrawFn) -> list[d.Delta]:
 _passed = st.builds(
     lambda kind, extra: Passed({"type": kind, "status": "completed"} | extra),
     st.sampled_from(["web_search_call", "mcp_list_tools", "program", "acme:tool_call"]),
-    st.dictionaries(
-        st.sampled_from(["results", "content", "tools", "arguments"]), JSON, max_size=2
-    ),
+    st.dictionaries(st.sampled_from(["results", "content", "tools", "arguments"]), JSON, max_size=2),
 )
 ITEMS = (
     st.builds(Compaction, encrypted_content=TEXT)
@@ -180,9 +168,7 @@ RESPONSES: st.SearchStrategy[Response] = st.builds(
             name=_name,
             parameters=st.none() | st.dictionaries(TEXT, JSON, max_size=2),
         )
-        | st.builds(
-            CustomTool, name=_name, format=JSON.filter(lambda value: value is not None)
-        )
+        | st.builds(CustomTool, name=_name, format=JSON.filter(lambda value: value is not None))
         | st.builds(
             lambda extra: PassedTool({"type": "web_search"} | extra),
             st.dictionaries(st.just("filters"), JSON),
@@ -207,7 +193,7 @@ def emitter_of(response: Response) -> Emitter:
 def play(response: Response, deltas: list[d.Delta], outcome: Outcome) -> list[Event]:
     """The whole log of a run that said `deltas` and ended so."""
     emitter = emitter_of(response)
-    return [*emitter.start(), *emitter.feed(deltas), *emitter.finish(outcome)]
+    return [*emitter.start(), *emitter.proceed(), *emitter.feed(deltas), *emitter.finish(outcome)]
 
 
 @st.composite

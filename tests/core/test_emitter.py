@@ -45,41 +45,29 @@ def test_numbers_have_no_gap(log: list[e.Event]) -> None:
 
 @given(logs())
 def test_every_item_is_done_once_and_in_order(log: list[e.Event]) -> None:
-    places = [
-        (kind, event.output_index)
-        for kind, event in zip(kinds(log), log, strict=True)
-        if "output_item" in kind
-    ]
+    places = [(kind, event.output_index) for kind, event in zip(kinds(log), log, strict=True) if "output_item" in kind]
     items = len(places) // 2
-    assert places == [
-        (f"output_item.{end}", n) for n in range(items) for end in ("added", "done")
-    ]
+    assert places == [(f"output_item.{end}", n) for n in range(items) for end in ("added", "done")]
 
 
 @given(RESPONSES, DELTAS, OUTCOMES)
-def test_an_event_owns_what_it_tells(
-    response: Response, deltas: list[d.Delta], outcome: Outcome
-) -> None:
+def test_an_event_owns_what_it_tells(response: Response, deltas: list[d.Delta], outcome: Outcome) -> None:
     """What was encoded at once and what is encoded after everything else are the same bytes."""
     emitter = emitter_of(response)
-    events = emitter.start()
+    events = [*emitter.start(), *emitter.proceed()]
     at_once = [encode(event) for event in events]
     for delta in deltas:
         fed = emitter.feed([delta])
         at_once += map(encode, fed)
         events += fed
     last = emitter.finish(outcome)
-    assert [encode(event) for event in events + last] == at_once + [
-        encode(event) for event in last
-    ]
+    assert [encode(event) for event in events + last] == at_once + [encode(event) for event in last]
 
 
 @given(RESPONSES, DELTAS, OUTCOMES)
-def test_batches_make_no_difference(
-    response: Response, deltas: list[d.Delta], outcome: Outcome
-) -> None:
+def test_batches_make_no_difference(response: Response, deltas: list[d.Delta], outcome: Outcome) -> None:
     emitter = emitter_of(response)
-    events = emitter.start()
+    events = [*emitter.start(), *emitter.proceed()]
     for delta in deltas:
         events += emitter.feed([delta])
     assert events + emitter.finish(outcome) == play(response, deltas, outcome)
@@ -128,9 +116,9 @@ def test_text() -> None:
 
 def test_an_answer_of_nothing_is_an_empty_message() -> None:
     final = check_stream(told(play(RESPONSE, [], Completed())))
-    assert [
-        (item["type"], item["status"], item["content"]) for item in final["output"]
-    ] == [("message", "completed", [])]
+    assert [(item["type"], item["status"], item["content"]) for item in final["output"]] == [
+        ("message", "completed", [])
+    ]
 
 
 def test_a_waiting_response_is_queued_first() -> None:
@@ -193,12 +181,7 @@ def test_a_failure_tells_why_and_keeps_what_was_said() -> None:
 
 
 def test_a_failure_before_any_word_has_no_output() -> None:
-    assert (
-        check_stream(told(play(RESPONSE, [], Failed("server_error", "It broke."))))[
-            "output"
-        ]
-        == []
-    )
+    assert check_stream(told(play(RESPONSE, [], Failed("server_error", "It broke."))))["output"] == []
 
 
 def test_kinds_of_items_follow_one_another() -> None:
@@ -208,9 +191,7 @@ def test_kinds_of_items_follow_one_another() -> None:
         d.ReasoningDelta("raw"),
         d.ReasoningSealed("sealed"),
         d.TextDelta("text"),
-        d.AnnotationDelta(
-            {"type": "url_citation", "url": "https://a.example", "title": "A"}
-        ),
+        d.AnnotationDelta({"type": "url_citation", "url": "https://a.example", "title": "A"}),
         d.CallBegun("f", call_id="call_a"),
         d.CallDelta("{}"),
         d.CallBegun("g"),
@@ -260,9 +241,7 @@ def test_what_is_sealed_grows_no_more() -> None:
 
 
 def test_a_refusal_after_text_is_a_message_of_its_own() -> None:
-    output = check_stream(
-        told(play(RESPONSE, [d.TextDelta("a"), d.RefusalDelta("no")], Completed()))
-    )["output"]
+    output = check_stream(told(play(RESPONSE, [d.TextDelta("a"), d.RefusalDelta("no")], Completed())))["output"]
     assert [[part["type"] for part in item["content"]] for item in output] == [
         ["output_text"],
         ["refusal"],
@@ -271,9 +250,7 @@ def test_a_refusal_after_text_is_a_message_of_its_own() -> None:
 
 def test_a_carried_item_without_an_id_gets_one() -> None:
     item = Passed({"type": "web_search_call", "status": "completed", "action": None})
-    output = check_stream(told(play(RESPONSE, [d.ItemDelta(item)], Completed())))[
-        "output"
-    ]
+    output = check_stream(told(play(RESPONSE, [d.ItemDelta(item)], Completed())))["output"]
     assert output[0] == {
         "type": "web_search_call",
         "status": "completed",
@@ -294,9 +271,7 @@ def test_a_carried_item_without_an_id_gets_one() -> None:
 def test_a_whole_item_of_a_streamed_kind_is_told_in_its_grammar(
     item: Message | Reasoning | FunctionCall,
 ) -> None:
-    output = check_stream(told(play(RESPONSE, [d.ItemDelta(item)], Completed())))[
-        "output"
-    ]
+    output = check_stream(told(play(RESPONSE, [d.ItemDelta(item)], Completed())))["output"]
     assert len(output) == 1
     assert output[0] == json.loads(encode(item)) | {"id": output[0]["id"]}
 

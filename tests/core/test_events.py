@@ -37,9 +37,7 @@ NAMES = [
 
 
 def test_the_names_are_the_standards() -> None:
-    assert sorted(
-        kind.__struct_config__.tag for kind in get_args(e.AnyEvent)
-    ) == sorted(NAMES)
+    assert sorted(kind.__struct_config__.tag for kind in get_args(e.AnyEvent)) == sorted(NAMES)
 
 
 def test_the_fold_knows_every_event() -> None:
@@ -60,7 +58,4 @@ def test_type_and_number_stand_first() -> None:
 
 
 def test_the_name_of_an_event() -> None:
-    assert (
-        e.event_type(e.CustomInputDone(0, "ctc_1", 0, "a"))
-        == "response.custom_tool_call_input.done"
-    )
+    assert e.event_type(e.CustomInputDone(0, "ctc_1", 0, "a")) == "response.custom_tool_call_input.done"

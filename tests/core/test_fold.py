@@ -37,9 +37,7 @@ def test_the_log_without_its_end_has_the_same_output(log: list[e.Event]) -> None
 
 
 @given(logs(), st.data())
-def test_a_prefix_and_then_the_rest_is_the_whole(
-    log: list[e.Event], data: st.DataObject
-) -> None:
+def test_a_prefix_and_then_the_rest_is_the_whole(log: list[e.Event], data: st.DataObject) -> None:
     """Looking at a fold, or taking it up again from stored bytes, changes nothing."""
     cut = data.draw(st.integers(0, len(log)))
     fold = folded([decode_event(encode(event)) for event in log[:cut]])

@@ -36,9 +36,7 @@ from antiphon.core.wire import encode
         ("assistant", OutputText("a")),
     ],
 )
-def test_a_message_without_type_and_with_text_for_content(
-    role: str, part: InputText | OutputText
-) -> None:
+def test_a_message_without_type_and_with_text_for_content(role: str, part: InputText | OutputText) -> None:
     item = item_from_json({"role": role, "content": "a"})
     assert isinstance(item, Message)
     assert (item.role, item.content, item.status) == (role, [part], "completed")
@@ -58,12 +56,8 @@ def test_a_message_with_parts_of_every_kind() -> None:
         content=[InputText("a"), InputImage(image_url="data:image/png;base64,AA==")],
     )
     bare = [{"type": "output_text", "text": "b"}, {"type": "refusal", "refusal": "no"}]
-    item = item_from_json(
-        {"role": "assistant", "phase": "final_answer", "content": bare}
-    )
-    assert item == Message(
-        role="assistant", phase="final_answer", content=[OutputText("b"), Refusal("no")]
-    )
+    item = item_from_json({"role": "assistant", "phase": "final_answer", "content": bare})
+    assert item == Message(role="assistant", phase="final_answer", content=[OutputText("b"), Refusal("no")])
 
 
 def test_a_call_as_the_python_sdk_dumps_it() -> None:
@@ -78,9 +72,7 @@ def test_a_call_as_the_python_sdk_dumps_it() -> None:
         "id": "fc_1",
         "status": None,
     }
-    assert item_from_json(value) == FunctionCall(
-        id="fc_1", call_id="call_1", name="f", arguments="{}"
-    )
+    assert item_from_json(value) == FunctionCall(id="fc_1", call_id="call_1", name="f", arguments="{}")
 
 
 def test_reasoning_as_it_comes_back() -> None:
@@ -101,9 +93,7 @@ def test_an_output_of_parts() -> None:
         "call_id": "c",
         "output": [{"type": "input_text", "text": "a"}],
     }
-    assert item_from_json(value) == CustomToolCallOutput(
-        call_id="c", output=[InputText("a")]
-    )
+    assert item_from_json(value) == CustomToolCallOutput(call_id="c", output=[InputText("a")])
 
 
 def test_what_was_given_is_not_changed() -> None:

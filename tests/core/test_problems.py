@@ -28,9 +28,6 @@ def test_the_type_follows_from_the_status(status: int, kind: str) -> None:
 
 def test_it_says_what_is_wrong_and_where() -> None:
     problem = Problem(400, "invalid_value", "No such role.", param="input[0].role")
-    assert (
-        repr(problem)
-        == "Problem(400, 'invalid_value', 'No such role.', param='input[0].role')"
-    )
+    assert repr(problem) == "Problem(400, 'invalid_value', 'No such role.', param='input[0].role')"
     assert str(problem) == "No such role."
     assert (problem.retry, problem.retry_after) == (None, None)

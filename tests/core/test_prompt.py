@@ -32,10 +32,7 @@ def test_without_instructions_there_is_no_system_message() -> None:
 def test_a_request_may_only_lower_the_bound() -> None:
     for asked, bound in ((None, 100), (7, 7), (100, 100), (101, 100)):
         request = Request(model="m", max_output_tokens=asked)
-        assert (
-            render(request, [], max_output_tokens=100).sampling.max_output_tokens
-            == bound
-        )
+        assert render(request, [], max_output_tokens=100).sampling.max_output_tokens == bound
 
 
 def test_what_was_not_asked_is_left_to_the_model() -> None:
@@ -45,20 +42,10 @@ def test_what_was_not_asked_is_left_to_the_model() -> None:
 
 
 def test_logprobs_need_their_include() -> None:
-    assert (
-        render(
-            Request(model="m", top_logprobs=3), [], max_output_tokens=1
-        ).sampling.top_logprobs
-        is None
-    )
+    assert render(Request(model="m", top_logprobs=3), [], max_output_tokens=1).sampling.top_logprobs is None
     request = Request(model="m", top_logprobs=3, include=[LOGPROBS])
     assert render(request, [], max_output_tokens=1).sampling.top_logprobs == 3
-    assert (
-        render(
-            Request(model="m", include=[LOGPROBS]), [], max_output_tokens=1
-        ).sampling.top_logprobs
-        == 0
-    )
+    assert render(Request(model="m", include=[LOGPROBS]), [], max_output_tokens=1).sampling.top_logprobs == 0
 
 
 def test_what_asks_something_of_the_model_reaches_it() -> None:

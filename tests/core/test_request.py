@@ -52,9 +52,7 @@ def test_a_function_is_echoed_with_all_its_keys() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "value", [None, "f", 7, [], {}, {"name": "f"}, {"type": 7}, {"type": "function"}]
-)
+@pytest.mark.parametrize("value", [None, "f", 7, [], {}, {"name": "f"}, {"type": 7}, {"type": "function"}])
 def test_what_is_no_tool_is_refused(value: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
         tool_from_json(value)
@@ -85,9 +83,7 @@ def test_allowed_tools_are_echoed_with_their_mode() -> None:
     assert b'"mode":"auto"' in encode(AllowedTools(tools=[]))
 
 
-@pytest.mark.parametrize(
-    "value", [None, 7, "always", [], {}, {"type": 7}, {"type": "allowed_tools"}]
-)
+@pytest.mark.parametrize("value", [None, 7, "always", [], {}, {"type": 7}, {"type": "allowed_tools"}])
 def test_what_is_no_choice_is_refused(value: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
         tool_choice_from_json(value)
@@ -112,10 +108,6 @@ def test_a_bare_request_asks_for_nothing() -> None:
 def test_a_schema_is_carried_as_it_is() -> None:
     value = {
         "model": "m",
-        "text": {
-            "format": {"type": "json_schema", "name": "n", "schema": {"type": ["null"]}}
-        },
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": ["null"]}}},
     }
-    assert convert(value, Request).text.format == JsonSchemaFormat(
-        name="n", schema={"type": ["null"]}
-    )
+    assert convert(value, Request).text.format == JsonSchemaFormat(name="n", schema={"type": ["null"]})

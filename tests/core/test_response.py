@@ -19,17 +19,13 @@ from tests.grammar import RESPONSE_KEYS, check_response
 
 
 def test_the_full_set_of_keys_is_always_there() -> None:
-    response = json.loads(
-        encode(respond(Request(model="m"), id="resp_1", created_at=1))
-    )
+    response = json.loads(encode(respond(Request(model="m"), id="resp_1", created_at=1)))
     assert set(response) == RESPONSE_KEYS
     check_response(response)
 
 
 def test_what_was_not_asked_is_echoed_as_its_default() -> None:
-    response = json.loads(
-        encode(respond(Request(model="m"), id="resp_1", created_at=1))
-    )
+    response = json.loads(encode(respond(Request(model="m"), id="resp_1", created_at=1)))
     defaults = {
         "object": "response",
         "status": "in_progress",
@@ -91,17 +87,13 @@ def test_what_was_asked_is_echoed() -> None:
 
 
 def test_zero_is_not_nothing() -> None:
-    response = respond(
-        Request(model="m", temperature=0.0, top_p=0.0), id="resp_1", created_at=1
-    )
+    response = respond(Request(model="m", temperature=0.0, top_p=0.0), id="resp_1", created_at=1)
     assert (response.temperature, response.top_p) == (0.0, 0.0)
 
 
 _tokens = st.integers(0, 2**40)
 _usages = st.builds(
-    lambda i, c, w, o, r: Usage(
-        i, InputTokensDetails(c, w), o, OutputTokensDetails(r), i + o
-    ),
+    lambda i, c, w, o, r: Usage(i, InputTokensDetails(c, w), o, OutputTokensDetails(r), i + o),
     *[_tokens] * 5,
 )
 
@@ -115,9 +107,7 @@ def test_usage_adds_up(turns: list[Usage]) -> None:
     assert total.input_tokens == sum(turn.input_tokens for turn in turns)
     assert total.output_tokens == sum(turn.output_tokens for turn in turns)
     assert total.total_tokens == total.input_tokens + total.output_tokens
-    assert total.input_tokens_details.cached_tokens == sum(
-        turn.input_tokens_details.cached_tokens for turn in turns
-    )
+    assert total.input_tokens_details.cached_tokens == sum(turn.input_tokens_details.cached_tokens for turn in turns)
     assert total.input_tokens_details.cache_write_tokens == sum(
         turn.input_tokens_details.cache_write_tokens for turn in turns
     )

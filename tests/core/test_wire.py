@@ -81,17 +81,13 @@ def test_a_key_is_escaped_too(text: str) -> None:
 
 
 def test_a_key_that_has_no_value_is_left_out() -> None:
-    item = json.loads(
-        encode(Message(id="msg_1", role="assistant", content=[OutputText("a")]))
-    )
+    item = json.loads(encode(Message(id="msg_1", role="assistant", content=[OutputText("a")])))
     assert item == {
         "type": "message",
         "id": "msg_1",
         "status": "completed",
         "role": "assistant",
-        "content": [
-            {"type": "output_text", "text": "a", "annotations": [], "logprobs": []}
-        ],
+        "content": [{"type": "output_text", "text": "a", "annotations": [], "logprobs": []}],
     }
 
 
@@ -107,9 +103,7 @@ def test_a_carried_item_keeps_its_nulls() -> None:
     assert json.loads(encode(decode_item(json.dumps(value).encode()))) == value
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"type":"response.unheard_of","sequence_number":0}']
-)
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"type":"response.unheard_of","sequence_number":0}'])
 def test_what_is_no_event_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_event(data)
@@ -160,7 +154,4 @@ def test_parts_of_an_output_may_hold_nulls() -> None:
 def test_only_json_is_encoded() -> None:
     with pytest.raises(TypeError):
         encode(object())
-    assert (
-        encode(Compaction(encrypted_content="e"))
-        == b'{"type":"compaction","encrypted_content":"e"}'
-    )
+    assert encode(Compaction(encrypted_content="e")) == b'{"type":"compaction","encrypted_content":"e"}'

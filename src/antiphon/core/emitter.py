@@ -211,9 +211,8 @@ class Emitter:
 
     def finish(self, outcome: Outcome) -> list[e.Event]:
         """Close what is open, then the one terminal event."""
-        events = self.close(
-            "completed" if isinstance(outcome, Completed) else "incomplete"
-        )
+        events = self.proceed()  # what ends while it waits is in the grammar too
+        self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
         if (
             isinstance(outcome, Completed | Incomplete)
             and not self.fold.response.output
