@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -31,30 +31,45 @@ def pull(name: str, data: Path, *, as_json: bool) -> None:
     `{"type":"done","name","path","sha256"}` or `{"type":"error","message"}`.
     Exits with 1 where the model can't be had, 2 for a name that isn't known, 130 when interrupted.
     """
-    folder = catalogue.folder(data)
-    entry = catalogue.find(name)
-    if entry is None and not name.startswith("hf:"):
-        known = ", ".join(entry.name for entry in catalogue.load().models)
-        _fail(f"{name!r} is not in the catalogue, which has {known}; or give hf:ORG/REPO:FILE.", 2, as_json)
     try:
+        _must_be_known(name)
         with _json_lines() if as_json else _shown(name) as report:
-            path = fetch_hub(name, folder, report) if entry is None else fetch(entry, folder, report)
-    except PullError as fault:
-        _fail(str(fault), 1, as_json)
-    except KeyboardInterrupt:
-        _fail("Stopped; what was fetched is kept, and the same command goes on from there.", 130, as_json)
+            path = _fetched(name, catalogue.folder(data), report)
+    except _Ended as end:
+        if as_json:
+            _line({"type": "error", "message": str(end)})
+        else:
+            print(end, file=sys.stderr)
+        raise SystemExit(end.status) from None
     if as_json:
         _line({"type": "done", "name": name, "path": str(path), "sha256": catalogue.read_mark(path)})
     else:
         print(path)
 
 
-def _fail(message: str, status: int, as_json: bool) -> NoReturn:
-    if as_json:
-        _line({"type": "error", "message": message})
-    else:
-        print(message, file=sys.stderr)
-    raise SystemExit(status)
+class _Ended(Exception):
+    """No model came of it: the exit status, and a sentence for the person."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _must_be_known(name: str) -> None:
+    if catalogue.find(name) is None and not name.startswith("hf:"):
+        known = ", ".join(entry.name for entry in catalogue.load().models)
+        raise _Ended(2, f"{name!r} is not in the catalogue, which has {known}; or give hf:ORG/REPO:FILE.")
+
+
+def _fetched(name: str, folder: Path, report: Report) -> Path:
+    entry = catalogue.find(name)
+    try:
+        return fetch_hub(name, folder, report) if entry is None else fetch(entry, folder, report)
+    except PullError as fault:
+        raise _Ended(1, str(fault)) from fault
+    except KeyboardInterrupt:
+        kept = "Stopped; what was fetched is kept, and the same command goes on from there."
+        raise _Ended(130, kept) from None
 
 
 def _line(fields: dict[str, str | int | None]) -> None:

@@ -112,5 +112,6 @@ class Assembly(io.FileIO):
             self.written += len(piece)
 
     def _cut(self) -> None:
-        super().truncate(self.written)
-        self.seek(self.written)
+        if self.seek(0, io.SEEK_END) != self.written:
+            super().truncate(self.written)
+            self.seek(self.written)

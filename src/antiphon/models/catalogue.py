@@ -3,7 +3,6 @@
 Knows nothing of how a file is fetched (`pull`) or run (`llama`).
 """
 
-import os
 import re
 from functools import cache
 from importlib import resources
@@ -198,4 +197,4 @@ def write_mark(path: Path, sha256: str) -> None:
     mark = mark_path(path)
     draft = mark.with_name(mark.name + ".new")
     draft.write_text(f"{sha256}  {path.name}\n", "utf-8")
-    os.replace(draft, mark)
+    draft.replace(mark)

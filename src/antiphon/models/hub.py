@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -89,7 +89,7 @@ def save(remote: Remote, assembly: Assembly, report: Report) -> None:
         def update(self, count: int) -> None:
             report(Progress(min(assembly.written + max(count, 0), total), total, DOING))
 
-        def __enter__(self) -> "Bar":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *fault: object) -> None:

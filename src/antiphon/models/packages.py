@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -137,12 +137,10 @@ class _Download:
     def size(self) -> int:
         """Bytes that have come so far."""
         largest = 0
-        for root, _, names in os.walk(self._folder):
+        for root, _, names in os.walk(self._folder):  # unlike rglob it bears that pip moves what it walks over
             for name in names:
-                try:
-                    largest = max(largest, os.stat(os.path.join(root, name)).st_size)
-                except FileNotFoundError:  # pip moved it meanwhile
-                    continue
+                with suppress(FileNotFoundError):
+                    largest = max(largest, Path(root, name).stat().st_size)
         return largest
 
     def wheel(self) -> Path:

@@ -134,7 +134,7 @@ def _settle(assembly: Assembly, final: Path, sha256: str | None) -> Path:
     final.parent.mkdir(parents=True, exist_ok=True)
     # In this order a crash leaves a file without a mark, never a mark on an unchecked file.
     catalogue.mark_path(final).unlink(missing_ok=True)
-    os.replace(assembly.path, final)
+    assembly.path.replace(final)
     catalogue.write_mark(final, found)
     return final
 
