@@ -9,7 +9,7 @@ Knows nothing of this server's code: it reads what stood on the wire, and trusts
 import json
 from typing import Any
 
-from tests.grammar_items import ITEM_KINDS, STREAMED, OpenItem, same
+from tests.grammar_items import ITEM_KINDS, OpenItem, same
 
 JSON = Any
 
@@ -86,45 +86,34 @@ def parse_sse(raw: bytes) -> list[dict[str, JSON]]:
     assert b"\r" not in raw, "a CR in the stream: lines end with LF alone"
     for name, data in UNESCAPED.items():
         assert data not in raw, f"a raw {name} in the stream: it must be escaped"
-    assert raw.endswith(b"data: [DONE]\n\n"), (
-        f"the stream does not end with [DONE]: …{raw[-80:]!r}"
-    )
+    assert raw.endswith(b"data: [DONE]\n\n"), f"the stream does not end with [DONE]: …{raw[-80:]!r}"
     assert raw.count(b"data: [DONE]\n\n") == 1, "[DONE] stands more than once"
-    events = []
-    for frame in raw.decode("utf-8").removesuffix("data: [DONE]\n\n").split("\n\n"):
-        if frame and not all(line.startswith(":") for line in frame.split("\n")):
-            events.append(_frame(frame))
-    return events
+    frames = raw.decode("utf-8").removesuffix("data: [DONE]\n\n").split("\n\n")
+    return [_frame(frame) for frame in frames if frame and not _comment(frame)]
+
+
+def _comment(frame: str) -> bool:
+    return all(line.startswith(":") for line in frame.split("\n"))
 
 
 def _frame(frame: str) -> dict[str, JSON]:
     lines = [line for line in frame.split("\n") if not line.startswith(":")]
-    assert len(lines) == 2, (
-        f"a frame of {len(lines)} lines, not of event and data: {frame!r}"
-    )
-    assert lines[0].startswith("event: "), (
-        f"a frame without its event line first: {frame!r}"
-    )
-    assert lines[1].startswith("data: "), (
-        f"a frame without its data line second: {frame!r}"
-    )
+    assert len(lines) == 2, f"a frame of {len(lines)} lines, not of event and data: {frame!r}"
+    assert lines[0].startswith("event: "), f"a frame without its event line first: {frame!r}"
+    assert lines[1].startswith("data: "), f"a frame without its data line second: {frame!r}"
     event = json.loads(
         lines[1].removeprefix("data: "),
         object_pairs_hook=_object,
         parse_constant=_constant,
     )
     assert isinstance(event, dict), f"data is not an object: {frame!r}"
-    assert lines[0] == f"event: {event.get('type')}", (
-        f"{lines[0]!r} stands over data of type {event.get('type')!r}"
-    )
+    assert lines[0] == f"event: {event.get('type')}", f"{lines[0]!r} stands over data of type {event.get('type')!r}"
     return event
 
 
 def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
-    assert len(found) == len(pairs), (
-        f"a key stands twice in {[key for key, _ in pairs]}"
-    )
+    assert len(found) == len(pairs), f"a key stands twice in {[key for key, _ in pairs]}"
     return found
 
 
@@ -143,9 +132,9 @@ def check_stream(events: list[dict[str, JSON]]) -> dict[str, JSON]:
         try:
             stream.take(place, event)
         except AssertionError as fault:
-            raise AssertionError(
-                f"event {place} ({event.get('type')}): {fault}"
-            ) from None
+            raise AssertionError(f"event {place} ({event.get('type')}): {fault}") from None
+        except (AttributeError, IndexError, KeyError, TypeError) as fault:
+            raise AssertionError(f"event {place} ({event.get('type')}) is misshapen: {fault!r}") from fault
     assert stream.final is not None, "the stream has no terminal event"
     return stream.final
 
@@ -157,9 +146,7 @@ def check_response(response: dict[str, JSON]) -> None:
     assert response["object"] == "response", f"object is {response['object']!r}"
     assert response["id"].startswith("resp_"), f"the id is {response['id']!r}"
     for key in ("created_at", "completed_at"):
-        assert response[key] is None or type(response[key]) is int, (
-            f"{key} is {response[key]!r}, not whole seconds"
-        )
+        assert response[key] is None or type(response[key]) is int, f"{key} is {response[key]!r}, not whole seconds"
     _check_status(response)
     _check_usage(response)
 
@@ -176,51 +163,31 @@ def _check_status(response: dict[str, JSON]) -> None:
         f"completed_at is {response['completed_at']} in a response that is {status}"
     )
     if status == "completed":
-        assert response["completed_at"] >= response["created_at"], (
-            "completed before it was created"
-        )
-    assert (error is not None) == (status == "failed"), (
-        f"error is {error!r} in a response that is {status}"
-    )
+        assert response["completed_at"] >= response["created_at"], "completed before it was created"
+    assert (error is not None) == (status == "failed"), f"error is {error!r} in a response that is {status}"
     if error is not None:
         for key in ("code", "message"):
-            assert isinstance(error.get(key), str) and error[key], (
-                f"error.{key} is {error.get(key)!r}"
-            )
-    assert (details is not None) == (status == "incomplete"), (
-        f"incomplete_details is {details!r} in {status}"
-    )
+            assert isinstance(error.get(key), str) and error[key], f"error.{key} is {error.get(key)!r}"
+    assert (details is not None) == (status == "incomplete"), f"incomplete_details is {details!r} in {status}"
     if details is not None:
-        assert details.get("reason") in ("max_output_tokens", "content_filter"), (
-            f"incomplete_details is {details!r}"
-        )
+        assert details.get("reason") in ("max_output_tokens", "content_filter"), f"incomplete_details is {details!r}"
 
 
 def _check_usage(response: dict[str, JSON]) -> None:
     usage, status = response["usage"], response["status"]
     if usage is None:
-        assert status not in ("completed", "incomplete"), (
-            f"no usage in a response that is {status}"
-        )
+        assert status not in ("completed", "incomplete"), f"no usage in a response that is {status}"
         return
-    assert status in ("completed", "incomplete", "failed"), (
-        f"usage in a response that is {status}"
-    )
+    assert status in ("completed", "incomplete", "failed"), f"usage in a response that is {status}"
     into, out, total = (
         usage["input_tokens"],
         usage["output_tokens"],
         usage["total_tokens"],
     )
     assert total == into + out, f"{into} + {out} tokens are not {total}"
-    assert 0 <= usage["input_tokens_details"]["cached_tokens"] <= into, (
-        "more tokens cached than read"
-    )
-    assert type(usage["input_tokens_details"]["cache_write_tokens"]) is int, (
-        "cache_write_tokens is not a number"
-    )
-    assert 0 <= usage["output_tokens_details"]["reasoning_tokens"] <= out, (
-        "more tokens thought than written"
-    )
+    assert 0 <= usage["input_tokens_details"]["cached_tokens"] <= into, "more tokens cached than read"
+    assert type(usage["input_tokens_details"]["cache_write_tokens"]) is int, "cache_write_tokens is not a number"
+    assert 0 <= usage["output_tokens_details"]["reasoning_tokens"] <= out, "more tokens thought than written"
 
 
 class Stream:
@@ -239,19 +206,13 @@ class Stream:
         """Check the event that stands at `place`."""
         kind, number = event.get("type"), event.get("sequence_number")
         assert isinstance(kind, str), "it has no type"
-        assert type(number) is int and number == place, (
-            f"sequence_number is {number!r}, not {place}"
-        )
+        assert type(number) is int and number == place, f"sequence_number is {number!r}, not {place}"
         assert self.final is None, "it stands after the terminal event"
-        assert kind != "error", (
-            "over SSE a fault ends in response.failed, never in `error`"
-        )
+        assert kind != "error", "over SSE a fault ends in response.failed, never in `error`"
         if "response" in event or kind in TERMINAL:
             self._lifecycle(kind, event["response"])
             return
-        assert self._stage == "in_progress", (
-            f"an item's event before response.in_progress (after {self._stage})"
-        )
+        assert self._stage == "in_progress", f"an item's event before response.in_progress (after {self._stage})"
         index = event.get("output_index")
         assert type(index) is int, f"output_index is {index!r}"
         if kind == "response.output_item.added":
@@ -281,37 +242,26 @@ class Stream:
         if kind == "response.created":
             self._first = response
         if kind == "response.in_progress" and self._stage == "created":
-            assert self._first["status"] == "in_progress", (
-                "created as queued, but response.queued never came"
-            )
+            assert self._first["status"] == "in_progress", "created as queued, but response.queued never came"
         if kind == "response.queued":
             assert self._first["status"] == "queued", "queued, but not created so"
         self._constant(response)
         self._stage = kind.removeprefix("response.")
 
     def _constant(self, response: dict[str, JSON]) -> None:
-        assert response.keys() == self._first.keys(), (
-            f"keys came or went: {response.keys() ^ self._first.keys()}"
-        )
+        assert response.keys() == self._first.keys(), f"keys came or went: {response.keys() ^ self._first.keys()}"
         for key in response.keys() - MOVING_KEYS:
             assert same(response[key], self._first[key]), (
                 f"response.{key} changed from {self._first[key]!r} to {response[key]!r}"
             )
 
     def _item_added(self, index: int, item: dict[str, JSON]) -> None:
-        assert index == self._added, (
-            f"item {index} was added where item {self._added} comes next"
-        )
+        assert index == self._added, f"item {index} was added where item {self._added} comes next"
         kind, item_id = item.get("type"), item.get("id")
         assert isinstance(kind, str), f"the item's type is {kind!r}"
         assert isinstance(item_id, str) and item_id, f"the item's id is {item_id!r}"
         assert item_id not in self._ids, f"the id {item_id} was used before"
-        if kind in STREAMED or any(
-            opened.kind in STREAMED for opened in self._open.values()
-        ):
-            assert not self._open, (
-                f"a {kind} was added while item {min(self._open)} was open"
-            )
+        assert not self._open, f"a {kind} was added while item {min(self._open, default=0)} was open"
         self._ids.add(item_id)
         self._added += 1
         self._open[index] = ITEM_KINDS.get(kind, OpenItem)(item)
@@ -326,18 +276,12 @@ class Stream:
         self._done[index] = item
 
     def _end(self, kind: str, response: dict[str, JSON]) -> None:
-        assert self._stage == "in_progress", (
-            f"the end before response.in_progress (after {self._stage})"
-        )
-        assert response["status"] in TERMINAL[kind], (
-            f"its response is {response['status']!r}"
-        )
+        assert self._stage == "in_progress", f"the end before response.in_progress (after {self._stage})"
+        assert response["status"] in TERMINAL[kind], f"its response is {response['status']!r}"
         assert not self._open, f"item {min(self._open)} was added and never done"
         self._constant(response)
         done = [self._done[index] for index in sorted(self._done)]
-        assert same(response["output"], done), (
-            f"its output is not the items that were done: {response['output']!r}"
-        )
+        assert same(response["output"], done), f"its output is not the items that were done: {response['output']!r}"
         if response["status"] == "completed":
             cut = [item["id"] for item in done if item.get("status") == "incomplete"]
             assert not cut, f"completed, although {cut[0]} is incomplete"

@@ -30,14 +30,11 @@ class OpenItem:
     def __init__(self, item: Event) -> None:
         self.item = item
         self.kind: str = item["type"]
-        assert item["id"].startswith(self.prefix), (
-            f"the id of a {self.kind} is {item['id']!r}"
-        )
+        assert item["id"].startswith(self.prefix), f"the id of a {self.kind} is {item['id']!r}"
+        assert item.get("status", "in_progress") in ("in_progress", *self.statuses), f"status is {item['status']!r}"
         for key, value in self.zero:
             assert key in item, f"the {self.kind} was added without {key}"
-            assert item[key] == value, (
-                f"the {self.kind} was added with {key} = {item[key]!r}"
-            )
+            assert item[key] == value, f"the {self.kind} was added with {key} = {item[key]!r}"
         if self.zero:
             nulls = [key for key, value in item.items() if value is None]
             assert not nulls, f"{nulls[0]} is null: a key that has no value is left out"
@@ -51,27 +48,19 @@ class OpenItem:
         for key in sorted((self.item.keys() | item.keys()) - self.may_change):
             assert key in item, f"{key} was in added and is not in done"
             assert key in self.item, f"{key} is in done and was not in added"
-            assert same(item[key], self.item[key]), (
-                f"{key} was {self.item[key]!r} and is {item[key]!r} when done"
-            )
+            assert same(item[key], self.item[key]), f"{key} was {self.item[key]!r} and is {item[key]!r} when done"
         if self.zero or "status" in self.item or "status" in item:
-            assert item.get("status") in self.statuses, (
-                f"done with status {item.get('status')!r}"
-            )
+            assert item.get("status") in self.statuses, f"done with status {item.get('status')!r}"
 
     def place(self, event: Event, key: str, expected: int) -> None:
         """Check that an event names this item and the place in it."""
-        assert event.get("item_id") == self.item["id"], (
-            f"item_id is {event.get('item_id')!r}"
-        )
+        assert event.get("item_id") == self.item["id"], f"item_id is {event.get('item_id')!r}"
         assert type(event.get(key)) is int, f"{key} is {event.get(key)!r}"
         assert event[key] == expected, f"{key} is {event[key]}, not {expected}"
 
     def delta(self, event: Event) -> str:
         """The text of a delta."""
-        assert event.get("item_id") == self.item["id"], (
-            f"item_id is {event.get('item_id')!r}"
-        )
+        assert event.get("item_id") == self.item["id"], f"item_id is {event.get('item_id')!r}"
         assert isinstance(event.get("delta"), str), f"delta is {event.get('delta')!r}"
         text: str = event["delta"]
         return text
@@ -124,16 +113,11 @@ class Spoken(OpenItem):
             self._added(event)
             return
         part = self.part
-        assert part is not None and part.kind != "summary_text", (
-            "no part of the content is open"
-        )
+        assert part is not None and part.kind != "summary_text", "no part of the content is open"
         self.place(event, "content_index", part.index)
         if kind == "response.content_part.done":
             self._done(part, event)
-        elif (
-            kind == "response.output_text.annotation.added"
-            and part.kind == "output_text"
-        ):
+        elif kind == "response.output_text.annotation.added" and part.kind == "output_text":
             part.open_still()
             number = event.get("annotation_index")
             assert number == len(part.annotations), f"annotation_index is {number!r}"
@@ -145,47 +129,33 @@ class Spoken(OpenItem):
         assert self.part is None, "a part was added while another is open"
         self.place(event, "content_index", len(self.parts))
         kind = event["part"].get("type")
-        assert kind in self.contents and kind != "summary_text", (
-            f"a {self.kind} has no part of type {kind!r}"
-        )
+        assert kind in self.contents and kind != "summary_text", f"a {self.kind} has no part of type {kind!r}"
         self._may_follow(kind)
         self.part = OpenPart(kind, len(self.parts))
-        assert event["part"] == self.part.empty(), (
-            f"the part was added as {event['part']!r}"
-        )
+        assert event["part"] == self.part.empty(), f"the part was added as {event['part']!r}"
 
     def _may_follow(self, kind: str) -> None:
         """Check that a part of this kind may come now."""
 
     def _text(self, part: OpenPart, kind: str, event: Event) -> None:
         stem, _, verb = kind.rpartition(".")
-        assert stem in self.contents[part.kind] and verb in ("delta", "done"), (
-            f"a {part.kind} has no such event"
-        )
+        assert stem in self.contents[part.kind] and verb in ("delta", "done"), f"a {part.kind} has no such event"
         part.open_still()
         if part.kind == "output_text":
-            assert isinstance(event.get("logprobs"), list), (
-                f"logprobs is {event.get('logprobs')!r}, not a list"
-            )
+            assert isinstance(event.get("logprobs"), list), f"logprobs is {event.get('logprobs')!r}, not a list"
         if verb == "delta":
             part.pieces.append(self.delta(event))
             part.logprobs += event.get("logprobs", [])
             return
         said = event.get(part.key)
-        assert said == "".join(part.pieces), (
-            f"the deltas say {''.join(part.pieces)!r}, done says {said!r}"
-        )
+        assert said == "".join(part.pieces), f"the deltas say {''.join(part.pieces)!r}, done says {said!r}"
         if part.kind == "output_text":
-            assert same(event["logprobs"], part.logprobs), (
-                "the logprobs of done are not those of the deltas"
-            )
+            assert same(event["logprobs"], part.logprobs), "the logprobs of done are not those of the deltas"
         part.told = True
 
     def _done(self, part: OpenPart, event: Event) -> None:
         assert part.told, "the part is done before its text is"
-        assert event["part"] == part.full(), (
-            f"the part should be done as {part.full()!r}, not {event['part']!r}"
-        )
+        assert event["part"] == part.full(), f"the part should be done as {part.full()!r}, not {event['part']!r}"
         self.parts.append(event["part"])
         self.part = None
 
@@ -232,9 +202,7 @@ class OpenReasoning(Spoken):
 
     def __init__(self, item: Event) -> None:
         super().__init__(item)
-        assert item.get("content", []) == [], (
-            f"reasoning was added with content {item['content']!r}"
-        )
+        assert item.get("content", []) == [], f"reasoning was added with content {item['content']!r}"
         self.summary: list[Event] = []
 
     def take(self, kind: str, event: Event) -> None:
@@ -246,14 +214,10 @@ class OpenReasoning(Spoken):
             assert not self.parts, "a summary after raw reasoning in the same item"
             self.place(event, "summary_index", len(self.summary))
             self.part = OpenPart("summary_text", len(self.summary))
-            assert event["part"] == self.part.empty(), (
-                f"the part was added as {event['part']!r}"
-            )
+            assert event["part"] == self.part.empty(), f"the part was added as {event['part']!r}"
             return
         part = self.part
-        assert part is not None and part.kind == "summary_text", (
-            "no summary part is open"
-        )
+        assert part is not None and part.kind == "summary_text", "no summary part is open"
         self.place(event, "summary_index", part.index)
         if kind == "response.reasoning_summary_part.done":
             self._summarised(part, event)
@@ -262,20 +226,14 @@ class OpenReasoning(Spoken):
 
     def _summarised(self, part: OpenPart, event: Event) -> None:
         assert part.told, "the part is done before its text is"
-        assert event["part"] == part.full(), (
-            f"the part should be done as {part.full()!r}, not {event['part']!r}"
-        )
+        assert event["part"] == part.full(), f"the part should be done as {part.full()!r}, not {event['part']!r}"
         self.summary.append(event["part"])
         self.part = None
 
     def close(self, item: Event) -> None:
         super().close(item)
-        assert same(item.get("summary"), self.summary), (
-            f"summary is not what was told: {item.get('summary')!r}"
-        )
-        assert same(item.get("content", []), self.parts), (
-            f"content is not what was told: {item.get('content')!r}"
-        )
+        assert same(item.get("summary"), self.summary), f"summary is not what was told: {item.get('summary')!r}"
+        assert same(item.get("content", []), self.parts), f"content is not what was told: {item.get('content')!r}"
         sealed = item.get("encrypted_content", "sealed")
         assert isinstance(sealed, str) and sealed, f"encrypted_content is {sealed!r}"
 
@@ -297,33 +255,23 @@ class Called(OpenItem):
         self.told = False
 
     def take(self, kind: str, event: Event) -> None:
-        assert kind in (f"{self.stem}.delta", f"{self.stem}.done"), (
-            f"a {self.kind} has no such event"
-        )
+        assert kind in (f"{self.stem}.delta", f"{self.stem}.done"), f"a {self.kind} has no such event"
         assert not self.told, f"the {self.key} of this call was already done"
-        assert event.get("item_id") == self.item["id"], (
-            f"item_id is {event.get('item_id')!r}"
-        )
+        assert event.get("item_id") == self.item["id"], f"item_id is {event.get('item_id')!r}"
         if kind.endswith(".delta"):
             self.pieces.append(self.delta(event))
             return
         said = event.get(self.key)
-        assert said == "".join(self.pieces), (
-            f"the deltas say {''.join(self.pieces)!r}, done says {said!r}"
-        )
+        assert said == "".join(self.pieces), f"the deltas say {''.join(self.pieces)!r}, done says {said!r}"
         if self.kind == "function_call":
-            assert event.get("name") == self.item["name"], (
-                f"done names {event.get('name')!r}"
-            )
+            assert event.get("name") == self.item["name"], f"done names {event.get('name')!r}"
         self.told = True
 
     def close(self, item: Event) -> None:
         super().close(item)
         assert self.told, f"{self.stem}.done never came"
         said = item.get(self.key)
-        assert said == "".join(self.pieces), (
-            f"the deltas say {''.join(self.pieces)!r}, the item {said!r}"
-        )
+        assert said == "".join(self.pieces), f"the deltas say {''.join(self.pieces)!r}, the item {said!r}"
 
 
 class OpenFunctionCall(Called):
@@ -352,5 +300,3 @@ ITEM_KINDS: dict[str, Callable[[Event], OpenItem]] = {
     "function_call": OpenFunctionCall,
     "custom_tool_call": OpenCustomCall,
 }
-STREAMED = frozenset(ITEM_KINDS)
-"""The kinds that a model speaks: one at a time, each closed before the next is opened."""

@@ -193,7 +193,7 @@ def emitter_of(response: Response) -> Emitter:
 def play(response: Response, deltas: list[d.Delta], outcome: Outcome) -> list[Event]:
     """The whole log of a run that said `deltas` and ended so."""
     emitter = emitter_of(response)
-    return [*emitter.start(), *emitter.proceed(), *emitter.feed(deltas), *emitter.finish(outcome)]
+    return [*emitter.start(), *emitter.proceed(), *emitter.proceed(), *emitter.feed(deltas), *emitter.finish(outcome)]
 
 
 @st.composite

@@ -1,13 +1,14 @@
 """The emitter and its properties (DESIGN §3), against the grammar's own checker."""
 
 import json
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
 
 from antiphon.core import deltas as d
 from antiphon.core import events as e
-from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
+from antiphon.core.emitter import Cancelled, Completed, Emitter, Failed, Incomplete, Outcome
 from antiphon.core.items import (
     Compaction,
     FunctionCall,
@@ -18,7 +19,7 @@ from antiphon.core.items import (
     Reasoning,
 )
 from antiphon.core.response import Response
-from antiphon.core.wire import encode
+from antiphon.core.wire import decode_event, encode
 from tests.core.strategies import DELTAS, OUTCOMES, RESPONSES, emitter_of, logs, play
 from tests.grammar import check_stream
 
@@ -121,6 +122,24 @@ def test_an_answer_of_nothing_is_an_empty_message() -> None:
     ]
 
 
+@given(RESPONSES, DELTAS, DELTAS)
+def test_a_log_that_broke_off_goes_on(response: Response, before: list[d.Delta], after: list[d.Delta]) -> None:
+    """Taken up from its stored bytes it stands where it stood."""
+    emitter = emitter_of(response)
+    events = emitter.start() + emitter.proceed() + emitter.feed(before)
+    stored = [decode_event(encode(event)) for event in events]
+    numbers = count()
+    again = Emitter.resume(stored, response, new_id=lambda prefix: f"{prefix}_x{next(numbers)}", now=lambda: 0)
+    assert [encode(item) for item in again.said()] == [encode(item) for item in emitter.said()]
+    check_stream(told(events + again.feed(after) + again.finish(Failed("interrupted", "It broke."))))
+
+
+@given(RESPONSES, OUTCOMES)
+def test_what_ends_while_it_waits_is_in_the_grammar(response: Response, outcome: Outcome) -> None:
+    emitter = emitter_of(response)
+    check_stream(told(emitter.start() + emitter.finish(outcome)))
+
+
 def test_a_waiting_response_is_queued_first() -> None:
     log = play(
         Response(id="resp_1", created_at=1, model="m", status="queued"),
@@ -154,7 +173,6 @@ def test_a_waiting_response_is_queued_first() -> None:
         [d.CallBegun("f"), d.CallDelta('{"a":')],
         [d.CallBegun("f")],
         [d.CustomBegun("f"), d.CustomDelta("x")],
-        [d.ReasoningSealed("sealed")],
     ],
 )
 def test_every_end_closes_what_is_open(
@@ -238,6 +256,15 @@ def test_what_is_sealed_grows_no_more() -> None:
     ]
     output = check_stream(told(play(RESPONSE, deltas, Completed())))["output"]
     assert [item.get("encrypted_content") for item in output] == ["of one", None]
+
+
+def test_two_sealed_thoughts_are_two_items() -> None:
+    deltas = [d.ReasoningSealed("one"), d.ReasoningSealed("two")]
+    output = check_stream(told(play(RESPONSE, deltas, Cancelled())))["output"]
+    assert [(item["encrypted_content"], item["status"]) for item in output] == [
+        ("one", "completed"),
+        ("two", "completed"),
+    ]
 
 
 def test_a_refusal_after_text_is_a_message_of_its_own() -> None:

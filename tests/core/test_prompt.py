@@ -29,6 +29,13 @@ def test_without_instructions_there_is_no_system_message() -> None:
         assert render(request, [], max_output_tokens=10).items == [ASKED]
 
 
+def test_what_was_said_is_the_models_own() -> None:
+    """Items of earlier turns of this response stand apart: the last may be open still."""
+    said: list[Item] = [Message(role="assistant", status="in_progress")]
+    prompt = render(Request(model="m", input=[ASKED]), [], max_output_tokens=10, said=said)
+    assert (prompt.items, prompt.said) == ([ASKED], said)
+
+
 def test_a_request_may_only_lower_the_bound() -> None:
     for asked, bound in ((None, 100), (7, 7), (100, 100), (101, 100)):
         request = Request(model="m", max_output_tokens=asked)

@@ -67,7 +67,7 @@ class CustomDelta(Struct, gc=False):
 
 
 class ReasoningSealed(Struct, gc=False):
-    """The encrypted form of the reasoning item that is open."""
+    """The encrypted form of the reasoning item that is open; it ends that item."""
 
     encrypted_content: str
 

@@ -90,7 +90,6 @@ class Emitter:
         self.part_index = 0
         self._row: Row | None = None
         self._in_item = False
-        self._sealed: str | None = None
         self._sequence = -1
         self._new_id = new_id
         self._now = now
@@ -115,9 +114,7 @@ class Emitter:
         response = self.fold.snapshot()
         events: list[e.Event] = [e.ResponseCreated(self.next(), response)]
         waits = response.status == "queued"
-        events.append(
-            (e.ResponseQueued if waits else e.ResponseInProgress)(self.next(), response)
-        )
+        events.append((e.ResponseQueued if waits else e.ResponseInProgress)(self.next(), response))
         self._apply(events)
         return events
 
@@ -125,18 +122,12 @@ class Emitter:
         """`in_progress` for a response that waited; nothing for one that is under way."""
         if self.fold.response.status != "queued":
             return []
-        events: list[e.Event] = [
-            e.ResponseInProgress(
-                self.next(), replace(self.fold.snapshot(), status="in_progress")
-            )
-        ]
+        events: list[e.Event] = [e.ResponseInProgress(self.next(), replace(self.fold.snapshot(), status="in_progress"))]
         self._apply(events)
         return events
 
     @classmethod
-    def resume(
-        cls, told: Iterable[e.Event], response: Response, *, new_id: NewId, now: Now
-    ) -> "Emitter":
+    def resume(cls, told: Iterable[e.Event], response: Response, *, new_id: NewId, now: Now) -> "Emitter":
         """An emitter that goes on where a log broke off. `told` is the whole log, from number 0."""
         emitter = cls(response, new_id=new_id, now=now)
         for event in told:
@@ -159,30 +150,16 @@ class Emitter:
         """Stand where the emitter stood after it made `event`."""
         match event:
             case e.OutputItemAdded(output_index=index, item=item):
-                self.index, self.item_id, self._in_item, self._row = (
-                    index,
-                    str(item.id),
-                    True,
-                    None,
-                )
+                self.index, self.item_id, self._in_item, self._row = (index, str(item.id), True, None)
             case e.OutputItemDone():
                 self._in_item, self._row = False, None
-            case (
-                e.ContentPartAdded(content_index=index)
-                | e.SummaryPartAdded(summary_index=index)
-            ):
+            case e.ContentPartAdded(content_index=index) | e.SummaryPartAdded(summary_index=index):
                 self.part_index = index
-                self._row = next(
-                    row for row in ROWS.values() if row.part is type(event.part)
-                )
+                self._row = next(row for row in ROWS.values() if row.part is type(event.part))
             case e.ContentPartDone() | e.SummaryPartDone():
                 self._row = None
             case e.ArgumentsDelta() | e.CustomInputDelta():
-                self._row = ROWS[
-                    d.CallDelta
-                    if isinstance(event, e.ArgumentsDelta)
-                    else d.CustomDelta
-                ]
+                self._row = ROWS[d.CallDelta if isinstance(event, e.ArgumentsDelta) else d.CustomDelta]
             case _:
                 return
 
@@ -213,17 +190,9 @@ class Emitter:
         """Close what is open, then the one terminal event."""
         events = self.proceed()  # what ends while it waits is in the grammar too
         self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
-        if (
-            isinstance(outcome, Completed | Incomplete)
-            and not self.fold.response.output
-        ):
-            self._open_item(
-                Message(id=self._new_id("msg"), role="assistant", status="in_progress"),
-                events,
-            )
-            self._close_item(
-                events, "completed" if isinstance(outcome, Completed) else "incomplete"
-            )
+        if isinstance(outcome, Completed | Incomplete) and not self.fold.response.output:
+            self._open_item(Message(id=self._new_id("msg"), role="assistant", status="in_progress"), events)
+            self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
         terminal = self._terminal(outcome)
         self._emit(terminal, events)
         return events
@@ -232,32 +201,17 @@ class Emitter:
         response = self.fold.snapshot()
         match outcome:
             case Completed():
-                done = replace(
-                    response,
-                    status="completed",
-                    completed_at=self._now(),
-                    usage=self._final_usage(),
-                )
+                done = replace(response, status="completed", completed_at=self._now(), usage=self._final_usage())
                 return e.ResponseCompleted(self.next(), done)
             case Incomplete(reason):
                 cut = IncompleteDetails(reason)
-                done = replace(
-                    response,
-                    status="incomplete",
-                    incomplete_details=cut,
-                    usage=self._final_usage(),
-                )
+                done = replace(response, status="incomplete", incomplete_details=cut, usage=self._final_usage())
                 return e.ResponseIncomplete(self.next(), done)
             case Failed(code, message):
                 error = ResponseError(code, message)
-                return e.ResponseFailed(
-                    self.next(),
-                    replace(response, status="failed", error=error, usage=self.usage),
-                )
+                return e.ResponseFailed(self.next(), replace(response, status="failed", error=error, usage=self.usage))
             case Cancelled():
-                return e.ResponseIncomplete(
-                    self.next(), replace(response, status="cancelled")
-                )
+                return e.ResponseIncomplete(self.next(), replace(response, status="cancelled"))
 
     def _final_usage(self) -> Usage:
         return self.usage if self.usage is not None else Usage()
@@ -272,17 +226,9 @@ class Emitter:
 
     def _enter(self, row: Row, events: list[e.Event]) -> None:
         """Make `row` the one that is open: its item, then its part."""
-        same_item = (
-            self._in_item
-            and self._sealed is None
-            and isinstance(self.fold.open[self.index].item, row.item)
-        )
+        same_item = self._in_item and isinstance(self.fold.open[self.index].item, row.item)
         before = self._row.part if self._row is not None else None
-        if (
-            same_item
-            and row.part is not None
-            and (before in (None, row.part) or before is SummaryText)
-        ):
+        if same_item and row.part is not None and (before in (None, row.part) or before is SummaryText):
             self._close_part(events)
         elif same_item and row.part is None:
             self._row = row
@@ -296,9 +242,7 @@ class Emitter:
 
     def _empty(self, kind: type) -> Item:
         if kind is Message:
-            return Message(
-                id=self._new_id("msg"), role="assistant", status="in_progress"
-            )
+            return Message(id=self._new_id("msg"), role="assistant", status="in_progress")
         if kind is Reasoning:
             return Reasoning(id=self._new_id("rs"), status="in_progress")
         raise AssertionError(f"a delta of a {kind.__name__} that was not begun")
@@ -317,20 +261,10 @@ class Emitter:
         if kind is SummaryText:
             self.part_index = len(opened.summary)
             part = SummaryText()
-            self._emit(
-                e.SummaryPartAdded(
-                    self.next(), self.item_id, self.index, self.part_index, part
-                ),
-                events,
-            )
+            self._emit(e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, part), events)
         else:
             self.part_index = len(opened.parts)
-            self._emit(
-                e.ContentPartAdded(
-                    self.next(), self.item_id, self.index, self.part_index, kind()
-                ),
-                events,
-            )
+            self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
 
     def _close_part(self, events: list[e.Event]) -> None:
         row = self._row
@@ -340,76 +274,48 @@ class Emitter:
         self._emit(row.done(self), events)
         if row.part is SummaryText:
             part = self.grown()
-            self._emit(
-                e.SummaryPartDone(
-                    self.next(), self.item_id, self.index, self.part_index, part
-                ),
-                events,
-            )
+            self._emit(e.SummaryPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
         elif row.part is not None:
             part = self.grown()
-            self._emit(
-                e.ContentPartDone(
-                    self.next(), self.item_id, self.index, self.part_index, part
-                ),
-                events,
-            )
+            self._emit(e.ContentPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
 
-    def _close_item(self, events: list[e.Event], status: ItemStatus) -> None:
+    def _close_item(self, events: list[e.Event], status: ItemStatus, sealed: str | None = None) -> None:
         if not self._in_item:
             return
         opened = self.fold.open[self.index]
         if self._row is None and isinstance(opened.item, FunctionCall | CustomToolCall):
-            self._row = ROWS[
-                d.CallDelta if isinstance(opened.item, FunctionCall) else d.CustomDelta
-            ]
+            self._row = ROWS[d.CallDelta if isinstance(opened.item, FunctionCall) else d.CustomDelta]
         self._close_part(events)
         done: Any = opened.snapshot()
         if hasattr(done, "status"):
             done = replace(done, status=status)
-        if self._sealed is not None:
-            done, self._sealed = replace(done, encrypted_content=self._sealed), None
+        if sealed is not None:
+            done = replace(done, encrypted_content=sealed)
         self._in_item = False
         self._emit(e.OutputItemDone(self.next(), self.index, done), events)
 
     def _begin_call(self, delta: d.CallBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
-        call_id = (
-            delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
-        )
+        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
         call = FunctionCall(
-            id=self._new_id("fc"),
-            call_id=call_id,
-            name=delta.name,
-            status="in_progress",
-            namespace=delta.namespace,
+            id=self._new_id("fc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
         )
         self._open_item(call, events)
 
     def _begin_custom(self, delta: d.CustomBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
-        call_id = (
-            delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
-        )
+        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
         call = CustomToolCall(
-            id=self._new_id("ctc"),
-            call_id=call_id,
-            name=delta.name,
-            status="in_progress",
-            namespace=delta.namespace,
+            id=self._new_id("ctc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
         )
         self._open_item(call, events)
 
     def _seal(self, delta: d.ReasoningSealed, events: list[e.Event]) -> None:
-        """Put the sealed form on the open reasoning item, or open one; what is sealed grows no more."""
-        opened = self._in_item and self._sealed is None
-        if not (opened and isinstance(self.fold.open[self.index].item, Reasoning)):
+        """Put the sealed form on the open reasoning item, or on one that has nothing else, and close it."""
+        if not (self._in_item and isinstance(self.fold.open[self.index].item, Reasoning)):
             self._close_item(events, "completed")
-            self._open_item(
-                Reasoning(id=self._new_id("rs"), status="in_progress"), events
-            )
-        self._close_part(events)
-        self._sealed = delta.encrypted_content
+            self._open_item(Reasoning(id=self._new_id("rs"), status="in_progress"), events)
+        self._close_item(events, "completed", delta.encrypted_content)
 
     def _whole(self, delta: d.ItemDelta, events: list[e.Event]) -> None:
         """A whole item: told in the grammar of its kind; where nothing is streamed, added and done."""
@@ -427,12 +333,7 @@ class Emitter:
         for run in told[1]:
             self._close_part(events)
             events += self.feed(run)
-        self._close_item(
-            events,
-            "incomplete"
-            if getattr(item, "status", "") == "incomplete"
-            else "completed",
-        )
+        self._close_item(events, "incomplete" if getattr(item, "status", "") == "incomplete" else "completed")
 
     def _annotate(self, delta: d.AnnotationDelta, events: list[e.Event]) -> None:
         text = ROWS[d.TextDelta]
@@ -441,18 +342,14 @@ class Emitter:
         opened = self.fold.open[self.index].open
         number = len(opened.annotations) if opened is not None else 0
         place = (self.item_id, self.index, self.part_index)
-        self._emit(
-            e.AnnotationAdded(self.next(), *place, number, delta.annotation), events
-        )
+        self._emit(e.AnnotationAdded(self.next(), *place, number, delta.annotation), events)
 
     def _count(self, delta: d.UsageDelta, events: list[e.Event]) -> None:
         turn = Usage(
             input_tokens=delta.input_tokens,
             input_tokens_details=InputTokensDetails(cached_tokens=delta.cached_tokens),
             output_tokens=delta.output_tokens,
-            output_tokens_details=OutputTokensDetails(
-                reasoning_tokens=delta.reasoning_tokens
-            ),
+            output_tokens_details=OutputTokensDetails(reasoning_tokens=delta.reasoning_tokens),
             total_tokens=delta.input_tokens + delta.output_tokens,
         )
         self.usage = add_usage(self.usage, turn)

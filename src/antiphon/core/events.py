@@ -5,15 +5,7 @@ Knows nothing of order (that is `emitter`) nor of framing (that is `api.sse`).
 
 from msgspec import Struct
 
-from antiphon.core.items import (
-    JSON,
-    AnyItem,
-    Logprob,
-    OutputText,
-    ReasoningText,
-    Refusal,
-    SummaryText,
-)
+from antiphon.core.items import JSON, AnyItem, Logprob, OutputText, ReasoningText, Refusal, SummaryText
 from antiphon.core.response import Response
 
 

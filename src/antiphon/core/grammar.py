@@ -50,16 +50,12 @@ class Row(NamedTuple):
 
 
 def _text_delta(m: "Speaker", delta: d.TextDelta) -> e.Event:
-    return e.OutputTextDelta(
-        m.next(), m.item_id, m.index, m.part_index, delta.text, delta.logprobs or []
-    )
+    return e.OutputTextDelta(m.next(), m.item_id, m.index, m.part_index, delta.text, delta.logprobs or [])
 
 
 def _text_done(m: "Speaker") -> e.Event:
     part = m.grown()
-    return e.OutputTextDone(
-        m.next(), m.item_id, m.index, m.part_index, part.text, part.logprobs
-    )
+    return e.OutputTextDone(m.next(), m.item_id, m.index, m.part_index, part.text, part.logprobs)
 
 
 def _refusal_delta(m: "Speaker", delta: d.RefusalDelta) -> e.Event:
@@ -75,9 +71,7 @@ def _reasoning_delta(m: "Speaker", delta: d.ReasoningDelta) -> e.Event:
 
 
 def _reasoning_done(m: "Speaker") -> e.Event:
-    return e.ReasoningTextDone(
-        m.next(), m.item_id, m.index, m.part_index, m.grown().text
-    )
+    return e.ReasoningTextDone(m.next(), m.item_id, m.index, m.part_index, m.grown().text)
 
 
 def _summary_delta(m: "Speaker", delta: d.SummaryDelta) -> e.Event:

@@ -85,15 +85,7 @@ class SummaryText(Struct, tag="summary_text"):
     text: str = ""
 
 
-Part = (
-    InputText
-    | InputImage
-    | InputFile
-    | OutputText
-    | Refusal
-    | ReasoningText
-    | SummaryText
-)
+Part = InputText | InputImage | InputFile | OutputText | Refusal | ReasoningText | SummaryText
 
 
 class Message(Struct, tag="message", kw_only=True):
@@ -298,9 +290,7 @@ def item_from_json(value: dict[str, JSON]) -> Item:
     kind's shape, and for a kind that the standard does not have.
     """
     if not isinstance(value, dict):
-        raise msgspec.ValidationError(
-            f"Expected `object`, got `{type(value).__name__}`"
-        )
+        raise msgspec.ValidationError(f"Expected `object`, got `{type(value).__name__}`")
     kind = value.get("type")
     if isinstance(kind, str) and (kind in PASSED_TYPES or ":" in kind):
         return Passed(value)

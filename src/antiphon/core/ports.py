@@ -20,7 +20,12 @@ Turn: TypeAlias = AsyncIterator[Sequence[Delta]]
 
 
 class Model(Protocol):
-    """Who speaks."""
+    """Who speaks.
+
+    `continues` says whether it can go on in the middle of a text (`Prompt.said`).
+    """
+
+    continues: bool
 
     def check(self, request: Request) -> list[str]:
         """Names of the request's parameters that this model will ignore (contracts §D, "N").
@@ -181,15 +186,11 @@ class Responses(Protocol):
         """Keep a response that begins, and its input. Its epoch is 0 until somebody claims it."""
         ...
 
-    def append(
-        self, project: str, response_id: str, epoch: int, chunk: Chunk
-    ) -> Awaitable[None]:
+    def append(self, project: str, response_id: str, epoch: int, chunk: Chunk) -> Awaitable[None]:
         """Add to a response's log."""
         ...
 
-    def close(
-        self, project: str, epoch: int, response: Response, chunk: Chunk | None
-    ) -> Awaitable[None]:
+    def close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> Awaitable[None]:
         """Keep the end: the response with its output, and the last of its log in the same commit.
 
         A completed or incomplete response joins the conversation that it belongs to.
@@ -205,9 +206,7 @@ class Responses(Protocol):
         """Every item up to and including that response's output, oldest first; None where there is none."""
         ...
 
-    async def inputs(
-        self, project: str, response_id: str, query: PageQuery
-    ) -> Page | None:
+    async def inputs(self, project: str, response_id: str, query: PageQuery) -> Page | None:
         """A page of what that response was made from, inherited items included. None where there is no such
         response. Raises `Problem` 400 for an `after` that is not among them."""
         ...
@@ -228,15 +227,11 @@ class Responses(Protocol):
 class Conversations(Protocol):
     """The memory of conversations, under the same rules."""
 
-    async def create(
-        self, project: str, conversation: Conversation, items: list[Item]
-    ) -> None:
+    async def create(self, project: str, conversation: Conversation, items: list[Item]) -> None:
         """Keep a conversation that begins with `items`."""
         ...
 
-    async def conversation(
-        self, project: str, conversation_id: str
-    ) -> Conversation | None:
+    async def conversation(self, project: str, conversation_id: str) -> Conversation | None:
         """The conversation, or None."""
         ...
 
@@ -256,9 +251,7 @@ class Conversations(Protocol):
         """Every item of the conversation, oldest first; None where there is no such conversation."""
         ...
 
-    async def items(
-        self, project: str, conversation_id: str, query: PageQuery
-    ) -> Page | None:
+    async def items(self, project: str, conversation_id: str, query: PageQuery) -> Page | None:
         """A page of its items; None where there is no such conversation. Raises `Problem` 400 for an
         `after` that is not among them."""
         ...
@@ -277,9 +270,7 @@ class Queue(Protocol):
         lease runs until `until` (unix seconds)."""
         ...
 
-    async def renew(
-        self, project: str, response_id: str, epoch: int, until: float
-    ) -> None:
+    async def renew(self, project: str, response_id: str, epoch: int, until: float) -> None:
         """Hold on to a run. Raises `StaleEpoch` where it was taken over."""
         ...
 
@@ -308,9 +299,7 @@ class Record(Struct):
 class Records(Protocol):
     """The memory of idempotency keys (protocol §6.2). `scope` is method and path."""
 
-    async def reserve(
-        self, project: str, scope: str, key: str, record: Record
-    ) -> Record | None:
+    async def reserve(self, project: str, scope: str, key: str, record: Record) -> Record | None:
         """Keep the record where none is, committed before this returns; else give the one that is there."""
         ...
 

@@ -49,14 +49,7 @@ class Problem(Exception):
     @property
     def type(self) -> str:
         """The `type` of the error object for this status (protocol §6, table)."""
-        return ERROR_TYPE.get(self.status) or (
-            "server_error" if self.status >= 500 else "invalid_request_error"
-        )
+        return ERROR_TYPE.get(self.status) or ("server_error" if self.status >= 500 else "invalid_request_error")
 
 
-ERROR_TYPE = {
-    401: "authentication_error",
-    403: "permission_error",
-    409: "idempotency_error",
-    429: "rate_limit_error",
-}
+ERROR_TYPE = {401: "authentication_error", 403: "permission_error", 409: "idempotency_error", 429: "rate_limit_error"}

@@ -90,10 +90,7 @@ def tool_from_json(value: dict[str, JSON]) -> Tool:
     if value["type"] == "function":
         return msgspec.convert(value, FunctionTool)
     if value["type"] == "custom":
-        return msgspec.convert(
-            {key: entry for key, entry in value.items() if entry is not None},
-            CustomTool,
-        )
+        return msgspec.convert({key: entry for key, entry in value.items() if entry is not None}, CustomTool)
     return PassedTool(value)
 
 

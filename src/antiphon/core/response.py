@@ -8,20 +8,10 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from antiphon.core.items import JSON, AnyItem
-from antiphon.core.request import (
-    AnyTool,
-    AnyToolChoice,
-    ReasoningOptions,
-    Request,
-    Text,
-)
+from antiphon.core.request import AnyTool, AnyToolChoice, ReasoningOptions, Request, Text
 
-Status = Literal[
-    "queued", "in_progress", "completed", "incomplete", "failed", "cancelled"
-]
-TERMINAL: frozenset[Status] = frozenset(
-    {"completed", "incomplete", "failed", "cancelled"}
-)
+Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+TERMINAL: frozenset[Status] = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 
 class InputTokensDetails(Struct, gc=False, frozen=True):
@@ -121,9 +111,7 @@ def respond(request: Request, *, id: str, created_at: int) -> Response:
         model=request.model,
         parallel_tool_calls=request.parallel_tool_calls,
         previous_response_id=request.previous_response_id,
-        conversation=ConversationRef(request.conversation)
-        if request.conversation
-        else UNSET,
+        conversation=ConversationRef(request.conversation) if request.conversation else UNSET,
         prompt_cache_key=request.prompt_cache_key,
         reasoning=request.reasoning,
         safety_identifier=request.safety_identifier,
@@ -149,15 +137,13 @@ def add_usage(total: Usage | None, turn: Usage) -> Usage:
     return Usage(
         input_tokens=total.input_tokens + turn.input_tokens,
         input_tokens_details=InputTokensDetails(
-            cached_tokens=total.input_tokens_details.cached_tokens
-            + turn.input_tokens_details.cached_tokens,
+            cached_tokens=total.input_tokens_details.cached_tokens + turn.input_tokens_details.cached_tokens,
             cache_write_tokens=total.input_tokens_details.cache_write_tokens
             + turn.input_tokens_details.cache_write_tokens,
         ),
         output_tokens=total.output_tokens + turn.output_tokens,
         output_tokens_details=OutputTokensDetails(
-            reasoning_tokens=total.output_tokens_details.reasoning_tokens
-            + turn.output_tokens_details.reasoning_tokens
+            reasoning_tokens=total.output_tokens_details.reasoning_tokens + turn.output_tokens_details.reasoning_tokens
         ),
         total_tokens=total.total_tokens + turn.total_tokens,
     )

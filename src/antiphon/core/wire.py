@@ -11,13 +11,7 @@ import msgspec
 
 from antiphon.core.events import AnyEvent
 from antiphon.core.items import JSON, AnyItem, Item, Passed, item_from_json
-from antiphon.core.request import (
-    AnyTool,
-    AnyToolChoice,
-    PassedTool,
-    tool_choice_from_json,
-    tool_from_json,
-)
+from antiphon.core.request import AnyTool, AnyToolChoice, PassedTool, tool_choice_from_json, tool_from_json
 from antiphon.core.response import Response
 
 T = TypeVar("T")
@@ -42,18 +36,14 @@ def open_union(kind: type, value: JSON) -> Any:
     try:
         return _HOOKS[kind](value)
     except msgspec.ValidationError as fault:
-        raise ValueError(
-            str(fault)
-        ) from fault  # to this msgspec adds the path of the union
+        raise ValueError(str(fault)) from fault  # to this msgspec adds the path of the union
 
 
 _TWO_PATHS = re.compile(r" - at `\$([^`]*)` - at `([^`]*)`$")
 """The path inside a member of an open union, then the path of the union."""
 
 _encoder = msgspec.json.Encoder(enc_hook=opaque)
-_events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(
-    AnyEvent, dec_hook=open_union
-)
+_events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=open_union)
 _responses = msgspec.json.Decoder(Response, dec_hook=open_union)
 _json = msgspec.json.Decoder()
 
@@ -66,9 +56,7 @@ def encode(value: Any) -> bytes:
     """
     data = _encoder.encode(value)
     if b"\xe2\x80" in data:
-        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(
-            b"\xe2\x80\xa9", b"\\u2029"
-        )
+        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     if b"\xc2\x85" in data:
         data = data.replace(b"\xc2\x85", b"\\u0085")
     return data
@@ -94,6 +82,4 @@ def convert(value: JSON, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, dec_hook=open_union)
     except msgspec.ValidationError as fault:
-        raise msgspec.ValidationError(
-            _TWO_PATHS.sub(r" - at `\2\1`", str(fault))
-        ) from None
+        raise msgspec.ValidationError(_TWO_PATHS.sub(r" - at `\2\1`", str(fault))) from None
