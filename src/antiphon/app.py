@@ -14,7 +14,7 @@ from antiphon.models.router import Router
 from antiphon.observe.logs import structured
 from antiphon.observe.metrics import Metrics
 from antiphon.observe.telemetry import Fanout
-from antiphon.runs.runner import Runner
+from antiphon.runs.runner import Limits, Runner
 from antiphon.settings import Settings
 from antiphon.store.memory import MemoryStore
 
@@ -25,7 +25,7 @@ def build(settings: Settings) -> Door:
     telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
     router = Router([_served(settings, telemetry)])
     store = MemoryStore()
-    runner = Runner(router, store, telemetry, max_output_tokens=settings.max_output_tokens)
+    runner = Runner(router, store, telemetry, Limits(settings.max_output_tokens))
     house = House(
         contract=load("openai"),
         models=router,

@@ -10,7 +10,7 @@ from antiphon.api.house import House
 from antiphon.api.sse import stream
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
-from antiphon.runs.runner import Run
+from antiphon.runs.run import Run
 
 PROJECT = "default"
 """The one project there is until keys exist."""
@@ -20,8 +20,9 @@ async def create(house: House, exchange: Exchange) -> None:
     """`POST /responses`: the hot path, as plain ASGI."""
     _require_json(exchange)
     request = house.contract.read(await exchange.body(house.max_body))
-    run = house.runner.start(request, PROJECT, exchange.id)
+    run = house.runner.prepare(request, PROJECT, exchange.id)
     run.joined()
+    house.runner.start(run)
     watch = asyncio.ensure_future(exchange.receive())  # ends when the client leaves
     watch.add_done_callback(lambda _: run.left())
     try:

@@ -197,6 +197,13 @@ class Emitter:
         self._emit(terminal, events)
         return events
 
+    def amend(self, outcome: Failed) -> e.Event:
+        """Another terminal event in the place of the last, which nobody has seen."""
+        self._sequence -= 1
+        event = self._terminal(outcome)
+        self.fold.apply(event)
+        return event
+
     def _terminal(self, outcome: Outcome) -> e.Event:
         response = self.fold.snapshot()
         match outcome:
@@ -209,7 +216,8 @@ class Emitter:
                 return e.ResponseIncomplete(self.next(), done)
             case Failed(code, message):
                 error = ResponseError(code, message)
-                return e.ResponseFailed(self.next(), replace(response, status="failed", error=error, usage=self.usage))
+                broken = replace(response, status="failed", error=error, usage=self.usage)
+                return e.ResponseFailed(self.next(), replace(broken, completed_at=None, incomplete_details=None))
             case Cancelled():
                 return e.ResponseIncomplete(self.next(), replace(response, status="cancelled"))
 

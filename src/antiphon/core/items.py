@@ -297,8 +297,21 @@ def item_from_json(value: dict[str, JSON]) -> Item:
     value = _without_nulls(value)
     kind = value.setdefault("type", "message")
     if isinstance(kind, str) and kind in KNOWN_TYPES:
-        return msgspec.convert(value, Known)  # type: ignore[no-any-return]  # a union is a type form
+        return msgspec.convert(value, _KIND[kind])
     raise msgspec.ValidationError(f"Unknown item type {kind!r} - at `$.type`")
+
+
+# msgspec builds its idea of a union anew at every `convert`, 8 µs; of a struct only once.
+_KIND: dict[str, type[Known]] = {
+    "message": Message,
+    "function_call": FunctionCall,
+    "function_call_output": FunctionCallOutput,
+    "custom_tool_call": CustomToolCall,
+    "custom_tool_call_output": CustomToolCallOutput,
+    "reasoning": Reasoning,
+    "item_reference": ItemReference,
+    "compaction": Compaction,
+}
 
 
 def _without_nulls(value: dict[str, JSON]) -> dict[str, JSON]:

@@ -134,7 +134,10 @@ class Chunk(Struct):
 
 
 class Page(Struct):
-    """A page of items, in the order asked for; `more` says whether others follow."""
+    """A page of items, in the order asked for; `more` says whether others follow.
+
+    An id stands once in a listing, where it stood last, so that `after` means one place.
+    """
 
     items: list[Item]
     more: bool
@@ -171,7 +174,11 @@ class Conversation(Struct, kw_only=True):
 
 
 class StaleEpoch(Exception):
-    """The run was taken over by another; whoever writes under the old epoch has to stop."""
+    """The run is no longer the writer's: taken over under a newer epoch, ended, or deleted. It has to stop."""
+
+
+class StoreError(Exception):
+    """The store cannot start: one sentence on what is wrong, and what to do."""
 
 
 class Responses(Protocol):
@@ -183,7 +190,11 @@ class Responses(Protocol):
     """
 
     def open(self, opening: Opening) -> Awaitable[None]:
-        """Keep a response that begins, and its input. Its epoch is 0 until somebody claims it."""
+        """Keep a response that begins, and its input. Its epoch is 0 until somebody claims it.
+
+        Raises `Problem` 400 `previous_response_not_found` where what it follows is gone, 404 where its
+        conversation is, and 400 `conversation_locked` while another response of that conversation runs.
+        """
         ...
 
     def append(self, project: str, response_id: str, epoch: int, chunk: Chunk) -> Awaitable[None]:
@@ -203,7 +214,10 @@ class Responses(Protocol):
         ...
 
     async def history(self, project: str, response_id: str) -> list[Item] | None:
-        """Every item up to and including that response's output, oldest first; None where there is none."""
+        """Every item up to and including that response's output, oldest first; None where there is none.
+
+        Of a run that is still going on: all that it was made from, though what it follows be deleted.
+        """
         ...
 
     async def inputs(self, project: str, response_id: str, query: PageQuery) -> Page | None:
@@ -257,7 +271,7 @@ class Conversations(Protocol):
         ...
 
     async def remove(self, project: str, conversation_id: str, item_id: str) -> bool:
-        """Take the newest item of that id out of the conversation; responses that saw it keep it.
+        """Take every item of that id out of the conversation; responses that saw it keep it.
         False where it is not there."""
         ...
 
@@ -265,9 +279,9 @@ class Conversations(Protocol):
 class Queue(Protocol):
     """Background runs that wait, under leases (DESIGN §4)."""
 
-    async def claim(self, now: float, until: float) -> Claim | None:
-        """The oldest run that is queued, or whose lease ended before `now`; its epoch grows by one and its
-        lease runs until `until` (unix seconds)."""
+    async def claim(self, now: float, until: float, response_id: str | None) -> Claim | None:
+        """The oldest background run, or the one of that id, that is queued or in progress without a lease that
+        lasts beyond `now`; its epoch grows by one and its lease runs until `until` (unix seconds)."""
         ...
 
     async def renew(self, project: str, response_id: str, epoch: int, until: float) -> None:
@@ -316,7 +330,7 @@ class Store(Responses, Conversations, Queue, Records, Protocol):
     """An engine that keeps everything."""
 
     async def start(self) -> None:
-        """Open what is on disk, bring it up to date. Raises `Problem` 503 with what is wrong and what to do."""
+        """Open what is on disk, bring it up to date. Raises `StoreError`."""
         ...
 
     async def stop(self) -> None:

@@ -26,10 +26,16 @@ class Sampling(Struct, kw_only=True):
 
 
 class Prompt(Struct, kw_only=True):
-    """One turn of a model: the items in order, and how to answer them."""
+    """One turn of a model: the items in order, and how to answer them.
+
+    `said` is what the model has already said of this same response, after an interruption: it
+    stands behind the items, counts against the bound on output, and is not to be said again. Its
+    last item is `in_progress` where the text is to go on in the middle.
+    """
 
     model: str
     items: list[Item]
+    said: list[Item] = []
     sampling: Sampling
     tools: list[Tool] = []
     tool_choice: ToolChoice = "auto"
@@ -43,8 +49,10 @@ LOGPROBS = "message.output_text.logprobs"
 """The `include` value that asks for log-probabilities (protocol §2.2)."""
 
 
-def render(request: Request, history: list[Item], *, max_output_tokens: int) -> Prompt:
-    """What the model sees of `request`: instructions, then `history`, then the input.
+def render(
+    request: Request, history: list[Item], *, max_output_tokens: int, said: list[Item] | None = None
+) -> Prompt:
+    """What the model sees of `request`: instructions, then `history`, then the input, then what it `said`.
 
     `max_output_tokens` is the server's own bound, which the request may only lower.
     """
@@ -54,13 +62,12 @@ def render(request: Request, history: list[Item], *, max_output_tokens: int) -> 
     items += history
     items += request.input
     bound = (
-        max_output_tokens
-        if request.max_output_tokens is None
-        else min(request.max_output_tokens, max_output_tokens)
+        max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
     )
     return Prompt(
         model=request.model,
         items=items,
+        said=said or [],
         sampling=Sampling(
             max_output_tokens=bound,
             temperature=request.temperature,

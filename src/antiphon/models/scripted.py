@@ -18,7 +18,7 @@ A step has one of these keys:
     crash                                raise what no model should raise
 
 and may have `count` (play it so often), `delay` (seconds before each piece) and `whole`
-(true: one delta, not a delta a word).
+(true: one delta, not a delta a word). After an interruption it goes on where it was (`Prompt.said`).
 """
 
 import asyncio
@@ -32,7 +32,9 @@ from msgspec import UNSET, Struct, UnsetType
 from antiphon.core import deltas as d
 from antiphon.core.items import (
     JSON,
+    CustomToolCall,
     CustomToolCallOutput,
+    FunctionCall,
     FunctionCallOutput,
     InputText,
     Item,
@@ -40,6 +42,7 @@ from antiphon.core.items import (
     Message,
     OutputText,
     Passed,
+    Reasoning,
     TopLogprob,
     item_from_json,
 )
@@ -134,6 +137,8 @@ def script_of(items: list[Item]) -> list[Step]:
 class ScriptedModel:
     """A model that does as it is told. `context` is in words."""
 
+    continues = True
+
     def __init__(self, name: str = "scripted", context: int = 131_072) -> None:
         self.name = name
         self.context = context
@@ -176,33 +181,74 @@ class ScriptedModel:
         return self._play(steps, prompt, tokens)
 
     async def _play(self, steps: list[Step], prompt: Prompt, input_tokens: int) -> AsyncIterator[list[d.Delta]]:
-        left = prompt.sampling.max_output_tokens
-        thought = 0
+        bound = left = prompt.sampling.max_output_tokens
         told: d.UsageDelta | None = None
-        reason = "stop"
+        reason, thought = "stop", 0
+        said = Said(prompt.said)
         for step in steps:
             told, reason = step.usage or told, step.stop or reason
-            for _ in range(step.count):
+            for _ in range(step.count if left >= 0 else 0):
                 pieces = list(_deltas(step, prompt.sampling.top_logprobs))
-                fit = pieces[:left]
+                fit = pieces[: max(left, 0)]
                 left -= len(pieces)
                 thought += len(fit) if step.reasoning else 0
-                for batch in [fit] if not step.delay else [[piece] for piece in fit] or [[]]:
-                    if step.delay:
-                        await asyncio.sleep(step.delay)
+                new = said.skip(fit)
+                for batch in [new] if not step.delay else [[piece] for piece in new]:
+                    await asyncio.sleep(step.delay)
                     if batch:
                         yield batch
-                if left < 0:
-                    break
             if left < 0:
                 reason = "length"
                 break
+            if step.delay and not _speaks(step):
+                await asyncio.sleep(step.delay)
             if step.fail is not None:
                 raise _problem(step.fail)
             if step.crash:
                 raise RuntimeError("the scripted model was told to crash")
-        used = prompt.sampling.max_output_tokens - max(left, 0)
-        yield [told or d.UsageDelta(input_tokens, used, reasoning_tokens=thought), d.Stop(reason)]
+        yield [told or d.UsageDelta(input_tokens, bound - max(left, 0), reasoning_tokens=thought), d.Stop(reason)]
+
+
+class Said:
+    """What was said before an interruption, used up as the script comes by it again."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self._text = "".join(_said_text(item) for item in items)
+        self._calls = sum(isinstance(item, FunctionCall | CustomToolCall) for item in items)
+        self._items = sum(isinstance(item, Passed) for item in items)
+
+    def skip(self, pieces: list[d.Delta]) -> list[d.Delta]:
+        """The pieces that were not said yet."""
+        return [piece for piece in pieces if not self._covers(piece)]
+
+    def _covers(self, piece: d.Delta) -> bool:
+        text = getattr(piece, "text", None)
+        if text is not None:
+            covered = self._text.startswith(text)
+            if covered:
+                self._text = self._text[len(text) :]
+            return covered
+        if isinstance(piece, d.CallBegun | d.CustomBegun):
+            self._calls -= 1
+            return self._calls >= 0
+        self._items -= 1
+        return self._items >= 0
+
+
+def _said_text(item: Item) -> str:
+    match item:
+        case Message(content=parts):
+            return "".join(getattr(part, "text", getattr(part, "refusal", "")) for part in parts)
+        case Reasoning(summary=summary, content=content):
+            return "".join(part.text for part in [*summary, *(content or [])])
+        case FunctionCall(arguments=text) | CustomToolCall(input=text):
+            return text
+        case _:
+            return ""
+
+
+def _speaks(step: Step) -> bool:
+    return next(_deltas(step, None), None) is not None
 
 
 def _problem(failure: Failure) -> Problem:

@@ -3,8 +3,8 @@
 Knows nothing of HTTP, nor of what stands on disk: this is the part that readers are served
 from while the run lasts.
 
-An event is encoded when the first reader takes its bytes, once; a run that nobody streams
-encodes none.
+An event is encoded when somebody first takes its bytes, once; a run that nobody streams and
+nobody keeps encodes none. How far readers may see is said by whoever keeps the run.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from antiphon.core.events import Event
 from antiphon.core.fold import Fold
+from antiphon.core.ports import Chunk
 from antiphon.core.response import Response
-from antiphon.core.wire import encode
+from antiphon.core.wire import decode_event, encode
 
 
 class Told:
@@ -21,9 +22,9 @@ class Told:
 
     __slots__ = ("_data", "event")
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, data: bytes | None = None) -> None:
         self.event = event
-        self._data: bytes | None = None
+        self._data = data
 
     @property
     def data(self) -> bytes:
@@ -33,20 +34,33 @@ class Told:
         return self._data
 
 
-class RunLog:
-    """The events of one response, in order, from number 0."""
+def told_by(chunks: Sequence[Chunk]) -> list[Told]:
+    """The events that stand in chunks, with their bytes."""
+    return [Told(decode_event(line), line) for chunk in chunks for line in chunk.data.split(b"\n")]
 
-    def __init__(self, response: Response) -> None:
-        self._first = response
-        self._told: list[Told] = []
+
+class RunLog:
+    """The events of one response, in order, from number 0.
+
+    `append` adds; `show` lets cursors see; `know` lets snapshots see, and no more.
+    """
+
+    def __init__(self, first: Response, told: Sequence[Told] = ()) -> None:
+        self._first = first
+        self._told = list(told)
+        self._shown = len(self._told)
+        self._known = len(self._told)
         self._ended = False
         self._waiting: list[asyncio.Future[None]] = []
         self._closing: asyncio.Future[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._told)
+
     @property
-    def begun(self) -> bool:
-        """Whether anything was told."""
-        return bool(self._told)
+    def ended(self) -> bool:
+        """Whether nothing follows."""
+        return self._ended
 
     async def closed(self) -> None:
         """Wait until nothing follows."""
@@ -55,21 +69,43 @@ class RunLog:
             await asyncio.shield(self._closing)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Add events and wake the readers."""
+        """Add events. Nobody sees them yet."""
         self._told.extend(map(Told, events))
+
+    def amend(self, event: Event) -> None:
+        """Put another event in the place of the last, which nobody has seen."""
+        assert self._shown < len(self._told), "an event that was shown stays"
+        self._told[-1] = Told(event)
+
+    def show(self, upto: int | None = None) -> None:
+        """Let cursors and snapshots see the first `upto` events, all without it."""
+        self._shown = len(self._told) if upto is None else upto
+        self._known = max(self._known, self._shown)
         self._wake()
+
+    def know(self, upto: int) -> None:
+        """Let snapshots see the first `upto` events; cursors go on waiting."""
+        self._known = max(self._known, upto)
 
     def end(self) -> None:
         """Say that nothing follows."""
         self._ended = True
         self._wake()
-        if self._closing is not None:
+        if self._closing is not None and not self._closing.done():
             self._closing.set_result(None)
 
+    def events(self, start: int) -> list[Event]:
+        """The events from place `start` on, seen or not."""
+        return [told.event for told in self._told[start:]]
+
+    def chunk(self, start: int, stop: int) -> Chunk:
+        """The events at places `start` to before `stop`, for the store."""
+        return Chunk(start, stop - 1, b"\n".join([told.data for told in self._told[start:stop]]))
+
     def snapshot(self) -> Response:
-        """The response as far as it was told: the fold of the log."""
+        """The response as far as it may be known: the fold of the log."""
         fold = Fold(self._first)
-        for told in self._told:
+        for told in self._told[: self._known]:
             fold.apply(told.event)
         return fold.snapshot()
 
@@ -99,9 +135,9 @@ class Cursor:
         """
         log = self._log
         while True:
-            if self._next < len(log._told):
-                new = log._told[self._next :]
-                self._next = len(log._told)
+            if self._next < log._shown:
+                new = log._told[self._next : log._shown]
+                self._next = log._shown
                 return new
             if log._ended:
                 return None

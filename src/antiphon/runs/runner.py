@@ -2,122 +2,124 @@
 
 Knows nothing of HTTP, and nothing of which model speaks or where a response is kept.
 
-Streamed or not, a request runs the same way: `Runner.start` gives a `Run`, and whoever
-wants to know reads its log.
+Streamed or not, foreground or background, a request runs the same way: a `Run` is carried from
+its prompt to its terminal event, and whoever wants to know reads its log.
 """
 
 import asyncio
 import time
 import traceback
 from contextlib import aclosing
+from typing import Any
 
-from antiphon.core.emitter import Cancelled, Completed, Emitter, Failed, Incomplete, Outcome
-from antiphon.core.ports import Models, Opening, Responses, Telemetry, Turn
+import msgspec
+from msgspec.structs import replace
+
+from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
+from antiphon.core.items import Item, Message
+from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
 from antiphon.core.request import Request
 from antiphon.core.response import Response, respond
 from antiphon.core.signals import Fault, RunEnded
+from antiphon.core.truncation import droppable, without
+from antiphon.core.wire import encode
+from antiphon.runs import context
 from antiphon.runs.ids import new_id, now
-from antiphon.runs.log import Cursor, RunLog
+from antiphon.runs.keeping import Background, Flusher, Forgotten, Keeping, Streamed, Whole
+from antiphon.runs.run import Run
 
 _CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why a model stopped, and the reason that an incomplete response gives for it (protocol §3.1)."""
 
+INTERRUPTED = Failed("interrupted", "The server stopped while this response was being made, and could not go on.")
 
-class Run:
-    """A response that comes to be.
 
-    Until the first event, a run may end in a `refusal` instead: the `Problem` for which the model
-    did not accept the prompt. After `promise()` nothing is refused any more: the reader has been
-    told 200, so a fault is told in the stream.
-    """
+class Limits(msgspec.Struct, frozen=True):
+    """The server's own bounds: tokens that one response may generate, seconds that it is kept (0: for ever)."""
 
-    def __init__(self, request: Request, response: Response, project: str, request_id: str) -> None:
-        self.id = response.id
-        self.request = request
-        self.project = project
-        self.request_id = request_id
-        self.emitter = Emitter(response, new_id=new_id, now=now)
-        self.log = RunLog(response)
-        self.refusal: Problem | None = None
-        self.promised = False
-        self._task: asyncio.Task[None] | None = None
-        self._readers = 0
-        self._ending = False
-
-    def promise(self) -> None:
-        """From now on a fault is told in the stream."""
-        self.promised = True
-
-    def cursor(self, after: int = -1) -> Cursor:
-        """A reader's place in the log."""
-        return Cursor(self.log, after)
-
-    async def finished(self) -> Response:
-        """The response at its end. Raises the `Problem` for which the prompt was not accepted."""
-        await self.log.closed()
-        if self.refusal is not None:
-            raise self.refusal
-        return self.emitter.fold.snapshot()
-
-    def joined(self) -> None:
-        """A reader came."""
-        self._readers += 1
-
-    def left(self) -> None:
-        """A reader went; with the last one a foreground run is cancelled (DESIGN §4, "Ends")."""
-        self._readers -= 1
-        if self._readers == 0:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """Stop the model; the run ends as `cancelled`. Does nothing to a run that has ended."""
-        if self._task is not None and not self._ending:
-            self._task.cancel()
-
-    def begin(self, task: asyncio.Task[None]) -> None:
-        """Know the task that carries the run."""
-        self._task = task
-
-    def ending(self) -> None:
-        """From now on nothing stops it: the end is being written."""
-        self._ending = True
+    max_output_tokens: int
+    keep: int = 0
 
 
 class Runner:
-    """Starts runs and carries them to their end.
+    """Starts runs and carries them to their end."""
 
-    `max_output_tokens` is the server's own bound on what one response may generate.
-    """
-
-    def __init__(
-        self, models: Models, responses: Responses, telemetry: Telemetry, *, max_output_tokens: int
-    ) -> None:
+    def __init__(self, models: Models, store: Store, telemetry: Telemetry, limits: Limits) -> None:
         self._models = models
-        self._responses = responses
+        self._store = store
         self._telemetry = telemetry
-        self._max_output_tokens = max_output_tokens
+        self._limits = limits
+        self._flusher = Flusher()
         self._running: dict[str, Run] = {}
+        self._locked: set[tuple[str, str]] = set()
 
-    def start(self, request: Request, project: str, request_id: str) -> Run:
-        """Start a run. Raises `Problem` for a model that is not served, or for what it can't honour."""
-        model = self._models.get(request.model)
-        request.ignored += model.check(request)
+    def prepare(self, request: Request, project: str, request_id: str) -> Run:
+        """A run that nothing carries yet. Raises `Problem` for a model that is not served or can't do this."""
+        ignored = self._models.get(request.model).check(request)
+        request.ignored += [name for name in ignored if name not in request.ignored]
         response = respond(request, id=new_id("resp"), created_at=now())
-        run = Run(request, response, project, request_id)
+        return Run(request, response, project, request_id)
+
+    def start(self, run: Run) -> None:
+        """Carry a foreground run, from now on."""
         self._running[run.id] = run
-        run.begin(asyncio.get_running_loop().create_task(self._carry(run)))
+        run.carried_by(asyncio.get_running_loop().create_task(self._foreground(run)))
+
+    async def admit(self, run: Run) -> None:
+        """Keep a background run that is to be carried when its turn comes. Raises `Problem` where it can't be."""
+        await self._gather(run)
+        self._running[run.id] = run
+        run.promise()
+        run.log.append(run.emitter.start())
+        try:
+            await Background(run, self._store, self._opening(run)).opened()
+        except Problem:
+            self._leave(run)
+            raise
+
+    def adopt(self, claim: Claim, request: Request) -> Run:
+        """A background run that another process left, standing where it broke off."""
+        run = Run.resumed(claim, request)
+        self._running[run.id] = run
+        if request.conversation is not None:
+            self._locked.add((run.project, request.conversation))
         return run
+
+    async def carry(self, run: Run) -> None:
+        """Carry a background run to its end, or to where it is handed back. Its epoch is set."""
+        run.history = run.history or await context.history(self._store, run.project, run.request)
+        keeping = Background(run, self._store)
+        if run.emitter.open_item is not None and not self._continues(run):
+            await self._end(run, keeping, INTERRUPTED, _Clock())
+            return
+        await self._carry(run, keeping)
+
+    async def cancel_waiting(self, run: Run) -> None:
+        """End a background run whose turn never came."""
+        await self._end(run, Background(run, self._store), Cancelled(), _Clock())
+
+    async def interrupt(self, claim: Claim) -> None:
+        """End a foreground run that another process left in the middle (DESIGN §4)."""
+        run = Run.resumed(claim, Request(model=claim.response.model, stream=True, background=True))
+        await self._end(run, Background(run, self._store), INTERRUPTED, _Clock())
 
     def running(self, project: str, response_id: str) -> Run | None:
         """The run of that response, while it lasts."""
         run = self._running.get(response_id)
         return run if run is not None and run.project == project else None
 
+    async def count(self, request: Request, project: str) -> int:
+        """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""
+        model = self._models.get(request.model)
+        before = await context.history(self._store, project, request)
+        request.input = await context.resolve(self._store, project, request)
+        return await model.count(render(request, before, max_output_tokens=self._limits.max_output_tokens))
+
     async def drain(self, grace: float) -> None:
         """Let what runs come to its end for `grace` seconds, then cancel it and wait."""
-        runs = {run._task: run for run in self._running.values() if run._task is not None}
+        runs = {run.carrier: run for run in self._running.values() if run.carrier is not None}
         if not runs:
             return
         _, late = await asyncio.wait(runs, timeout=grace)
@@ -126,69 +128,171 @@ class Runner:
         if late:
             await asyncio.wait(late)
 
-    async def _carry(self, run: Run) -> None:
+    async def _foreground(self, run: Run) -> None:
+        try:
+            await self._gather(run)
+        except Problem as problem:
+            self._refuse(run, problem)
+            return
+        except asyncio.CancelledError:
+            self._refuse(run, Problem(499, None, "The client left."))
+            return
+        await self._carry(run, self._keeping(run))
+
+    async def _gather(self, run: Run) -> None:
+        """Fetch and check what the request points to, and hold its conversation."""
+        request, project = run.request, run.project
+        run.history = await context.history(self._store, project, request)
+        request.input = await context.resolve(self._store, project, request)
+        context.check(request, run.history)
+        if request.store:
+            request.input = context.with_ids(request.input)
+        if request.conversation is not None:
+            held = (project, request.conversation)
+            if held in self._locked:
+                raise Problem(
+                    400,
+                    "conversation_locked",
+                    "Another response is being made in this conversation. Try again in a few seconds.",
+                    param="conversation",
+                )
+            self._locked.add(held)
+
+    async def _carry(self, run: Run, keeping: Keeping) -> None:
         """From the prompt to the terminal event; nothing escapes but into the log."""
         clock = _Clock()
         try:
-            outcome = await self._speak(run, clock)
+            outcome = await self._speak(run, keeping, clock)
         except asyncio.CancelledError:
+            if run.handed_back:
+                await keeping.stopped()
+                self._leave(run)
+                return
             outcome = Cancelled()
         except Problem as problem:
-            if self._refused(run, problem):
+            if not (run.promised or run.begun):
+                self._refuse(run, problem)
                 return
             outcome = Failed(problem.code or "server_error", problem.message)
         except Exception as fault:
             self._report(run, fault)
-            problem = Problem(500, "server_error", "The server met a fault that is not yours; it has been logged.")
-            if self._refused(run, problem):
+            sorry = "The server met a fault that is not yours; it has been logged."
+            if not (run.promised or run.begun):
+                self._refuse(run, Problem(500, "server_error", sorry))
                 return
-            outcome = Failed("server_error", problem.message)
-        await self._end(run, outcome, clock)
+            outcome = Failed("server_error", sorry)
+        await self._end(run, keeping, outcome, clock)
 
-    async def _speak(self, run: Run, clock: "_Clock") -> Outcome:
-        request = run.request
-        prompt: Prompt = render(request, [], max_output_tokens=self._max_output_tokens)
-        turn: Turn = await self._models.get(request.model).open(prompt)
+    async def _speak(self, run: Run, keeping: Keeping, clock: "_Clock") -> Outcome:
+        turn: Any = await self._open(run)
         emitter, log = run.emitter, run.log
-        self._begin(run)
-        async with aclosing(turn) as batches:  # type: ignore[type-var]  # a Turn is an async generator
+        await self._begin(run, keeping)
+        async with aclosing(turn) as batches:
             async for deltas in batches:
                 clock.saw()
                 events = emitter.feed(deltas)
                 if events:
                     log.append(events)
+                    keeping.told()
         reason = _CUT.get(emitter.stopped or "stop")
         return Completed() if reason is None else Incomplete(reason)
 
-    def _begin(self, run: Run) -> None:
-        if not run.log.begun:
+    async def _open(self, run: Run) -> Any:
+        """The model's turn; a prompt that is too long is shortened where the request allows it."""
+        request = run.request
+        model = self._models.get(request.model)
+        prompt = self._prompt(run, run.history)
+        try:
+            return await model.open(prompt)
+        except Problem as problem:
+            if problem.code != "context_length_exceeded" or request.truncation != "auto":
+                raise
+        return await model.open(await self._shortened(prompt))
+
+    def _prompt(self, run: Run, before: list[Item]) -> Prompt:
+        return render(run.request, before, max_output_tokens=self._limits.max_output_tokens, said=run.emitter.said())
+
+    async def _shortened(self, prompt: Prompt) -> Prompt:
+        """The prompt with as few of its oldest items dropped as will do (protocol §8.4)."""
+        model = self._models.get(prompt.model)
+        context_size = next(info.context for info in self._models.list() if info.id == prompt.model)
+        bound = context_size - min(prompt.sampling.max_output_tokens, context_size // 4)
+        groups = droppable(prompt.items)
+        low, high = 0, len(groups)
+        while low < high:
+            middle = (low + high) // 2
+            shorter = replace(prompt, items=without(prompt.items, groups[:middle]))
+            if await model.count(shorter) <= bound:
+                high = middle
+            else:
+                low = middle + 1
+        return replace(prompt, items=without(prompt.items, groups[:low]))
+
+    async def _begin(self, run: Run, keeping: Keeping) -> None:
+        if not run.begun:
+            await keeping.opened()
             run.log.append(run.emitter.start())
+            keeping.told()
+        elif events := run.emitter.proceed():
+            run.log.append(events)
+            keeping.told()
 
-    def _refused(self, run: Run, problem: Problem) -> bool:
-        """Refuse the run where nothing was told of it yet; says whether it did."""
-        if run.promised or run.log.begun:
-            return False
-        run.refusal = problem
-        run.log.end()
-        del self._running[run.id]
-        return True
-
-    async def _end(self, run: Run, outcome: Outcome, clock: "_Clock") -> None:
+    async def _end(self, run: Run, keeping: Keeping, outcome: Outcome, clock: "_Clock") -> None:
         run.ending()
-        self._begin(run)
+        await self._begin(run, keeping)
         run.log.append(run.emitter.finish(outcome))
         response = run.emitter.fold.snapshot()
-        if run.request.store:
-            await self._keep(run, response)
-        run.log.end()
-        del self._running[run.id]
+        try:
+            await keeping.ended(response)
+        except StaleEpoch:
+            self._leave(run)
+            return
+        except Problem as problem:
+            response = self._not_kept(run, problem)
+        self._leave(run)
         self._telemetry(_ended(run, response, clock))
 
-    async def _keep(self, run: Run, response: Response) -> None:
-        opening = Opening(run.project, response, run.request.input, follows=run.request.previous_response_id)
-        opened = self._responses.open(opening)
-        closed = self._responses.close(run.project, 0, response, None)
-        await asyncio.gather(opened, closed)
+    def _not_kept(self, run: Run, problem: Problem) -> Response:
+        """Nothing may claim to be stored that isn't: refuse, or fail where the stream has begun."""
+        if not (run.promised or run.request.stream):
+            run.refusal = problem
+        run.log.amend(run.emitter.amend(Failed(problem.code or "server_error", problem.message)))
+        run.log.show()
+        return run.log.snapshot()
+
+    def _refuse(self, run: Run, problem: Problem) -> None:
+        run.refusal = problem
+        self._leave(run)
+
+    def _leave(self, run: Run) -> None:
+        """Nothing follows in this process."""
+        self._running.pop(run.id, None)
+        if run.request.conversation is not None and (run.refusal is None or run.refusal.code != "conversation_locked"):
+            self._locked.discard((run.project, run.request.conversation))
+        run.log.end()
+
+    def _keeping(self, run: Run) -> Keeping:
+        if not run.request.store:
+            return Forgotten(run)
+        if run.request.stream:
+            return Streamed(run, self._store, self._opening(run), self._flusher)
+        return Whole(run, self._store, self._opening(run))
+
+    def _opening(self, run: Run) -> Opening:
+        request = run.request
+        return Opening(
+            run.project,
+            run.log.snapshot(),
+            request.input,
+            follows=request.previous_response_id,
+            conversation=request.conversation,
+            request=encode(replace(request, input=[])) if request.background else None,
+            expires_at=now() + self._limits.keep if self._limits.keep else None,
+        )
+
+    def _continues(self, run: Run) -> bool:
+        """Whether the model can go on in the middle of the item that is open."""
+        return isinstance(run.emitter.open_item, Message) and self._models.get(run.request.model).continues
 
     def _report(self, run: Run, fault: Exception) -> None:
         trace = "".join(traceback.format_tb(fault.__traceback__))

@@ -1,0 +1,82 @@
+"""Context: what a request points to, fetched and checked (protocol §8.1, §2.1).
+
+Knows nothing of models: it gives the items that stand before the input, and the input with
+its references resolved and its ids given.
+"""
+
+from msgspec.structs import replace
+
+from antiphon.core.items import ID_PREFIX, Item, ItemReference, Passed, item_type
+from antiphon.core.pairing import check_pairs
+from antiphon.core.ports import Store
+from antiphon.core.problems import Problem
+from antiphon.core.request import Request
+from antiphon.runs.ids import new_id
+
+
+async def history(store: Store, project: str, request: Request) -> list[Item]:
+    """The items before the request's own input. Raises `Problem` for what is not there, or not done."""
+    if request.previous_response_id is not None:
+        return await _after(store, project, request.previous_response_id)
+    if request.conversation is not None:
+        turns = await store.turns(project, request.conversation)
+        if turns is None:
+            raise Problem(
+                404, None, f"Conversation with id '{request.conversation[:80]}' not found.", param="conversation"
+            )
+        return turns
+    return []
+
+
+async def resolve(store: Store, project: str, request: Request) -> list[Item]:
+    """The request's input with references replaced by the items that they stand for.
+
+    Raises `Problem` 404 for a reference to nothing.
+    """
+    if not any(isinstance(item, ItemReference) for item in request.input):
+        return request.input
+    found: list[Item] = []
+    for place, item in enumerate(request.input):
+        if isinstance(item, ItemReference):
+            known = await store.item(project, item.id, request.previous_response_id)
+            if known is None:
+                raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"input[{place}].id")
+            item = known
+        found.append(item)
+    return found
+
+
+def with_ids(items: list[Item]) -> list[Item]:
+    """The items, each with an id: the client's own, or a new one."""
+    return [item if isinstance(item.id, str) else _named(item) for item in items]
+
+
+def check(request: Request, before: list[Item]) -> None:
+    """See that calls and outputs are paired. Raises `Problem` 400."""
+    check_pairs([*before, *request.input])
+
+
+async def _after(store: Store, project: str, response_id: str) -> list[Item]:
+    parent = await store.get(project, response_id)
+    if parent is None:
+        raise Problem(
+            400,
+            "previous_response_not_found",
+            f"Previous response with id '{response_id[:80]}' not found.",
+            param="previous_response_id",
+        )
+    if parent.status not in ("completed", "incomplete"):
+        raise Problem(
+            400,
+            "invalid_value",
+            f"The previous response is {parent.status}; only a completed or incomplete one can be continued.",
+            param="previous_response_id",
+        )
+    return await store.history(project, response_id) or []
+
+
+def _named(item: Item) -> Item:
+    prefix = ID_PREFIX.get(item_type(item), "item")
+    if isinstance(item, Passed):
+        return Passed({**item.value, "id": new_id(prefix)})
+    return replace(item, id=new_id(prefix))

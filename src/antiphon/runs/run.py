@@ -1,0 +1,117 @@
+"""A run: a response that comes to be, and who is waiting for it.
+
+Knows nothing of what carries it, nor of what is promised for it: `runner` and `keeping` do.
+"""
+
+import asyncio
+
+from antiphon.core.emitter import Emitter
+from antiphon.core.items import Item
+from antiphon.core.ports import Claim
+from antiphon.core.problems import Problem
+from antiphon.core.request import Request
+from antiphon.core.response import Response
+from antiphon.runs.ids import new_id, now
+from antiphon.runs.log import Cursor, RunLog, told_by
+
+
+class Run:
+    """One response on its way.
+
+    Until the first event, a run may end in a `refusal` instead: the `Problem` for which it was not
+    accepted. After `promise()` nothing is refused any more: the reader has been told 200, so a
+    fault is told in the stream.
+
+    key
+        whether it was asked for under an Idempotency-Key: then its answer is kept for the retry,
+        and it goes on without a reader.
+    history
+        what stands before the request's own input, once it is known.
+    epoch
+        the lease under which it writes; 0 where nobody has to claim it.
+    """
+
+    def __init__(self, request: Request, response: Response, project: str, request_id: str) -> None:
+        self.id = response.id
+        self.request = request
+        self.project = project
+        self.request_id = request_id
+        self.emitter = Emitter(response, new_id=new_id, now=now)
+        self.log = RunLog(response)
+        self.history: list[Item] = []
+        self.refusal: Problem | None = None
+        self.promised = False
+        self.key = False
+        self.epoch = 0
+        self.handed_back = False
+        self.cancelled = False
+        self._task: asyncio.Task[None] | None = None
+        self._readers = 0
+        self._ending = False
+
+    @classmethod
+    def resumed(cls, claim: Claim, request: Request) -> "Run":
+        """The run that a claim takes up again, standing where its log broke off."""
+        request.input = claim.inputs
+        run = cls(request, claim.response, claim.project, "")
+        told = told_by(claim.chunks)
+        events = [one.event for one in told]
+        run.log = RunLog(claim.response, told)
+        run.emitter = Emitter.resume(events, claim.response, new_id=new_id, now=now)
+        run.epoch = claim.epoch
+        run.promised = True
+        return run
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was told of it."""
+        return len(self.log) > 0
+
+    def promise(self) -> None:
+        """From now on a fault is told in the stream."""
+        self.promised = True
+
+    def cursor(self, after: int = -1) -> Cursor:
+        """A reader's place in the log."""
+        return Cursor(self.log, after)
+
+    async def finished(self) -> Response:
+        """The response at its end. Raises the `Problem` for which it was not accepted."""
+        await self.log.closed()
+        if self.refusal is not None:
+            raise self.refusal
+        return self.log.snapshot()
+
+    def joined(self) -> None:
+        """A reader came."""
+        self._readers += 1
+
+    def left(self) -> None:
+        """A reader went; with the last one a foreground run is cancelled (DESIGN §4, "Ends")."""
+        self._readers -= 1
+        if self._readers == 0 and not (self.request.background or (self.key and self.request.store)):
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Stop the model; the run ends as `cancelled`. Does nothing to a run that is ending."""
+        self.cancelled = True
+        if self._task is not None and not self._ending:
+            self._task.cancel()
+
+    def hand_back(self) -> None:
+        """Stop here, without an end: somebody else will go on (DESIGN §4, "Recovery")."""
+        self.handed_back = True
+        self.cancel()
+
+    def carried_by(self, task: asyncio.Task[None]) -> None:
+        """Know the task that carries the run."""
+        self._task = task
+
+    @property
+    def carrier(self) -> asyncio.Task[None] | None:
+        """The task that carries the run, or None while it waits for its turn."""
+        return self._task
+
+    def ending(self) -> None:
+        """From now on nothing stops it: the end is being written."""
+        self._ending = True

@@ -1,0 +1,130 @@
+"""The worker: carries background runs, a few at once, the others in order (DESIGN §4).
+
+Knows nothing of models or HTTP. A run that it carries is held under a lease, so that it is
+taken up again by whoever comes when this process dies.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+import msgspec
+
+from antiphon.core.ports import Queue, StaleEpoch, Telemetry
+from antiphon.core.problems import Problem
+from antiphon.core.request import Request
+from antiphon.core.response import TERMINAL
+from antiphon.core.signals import Fault, Note
+from antiphon.core.wire import convert
+from antiphon.runs.run import Run
+from antiphon.runs.runner import Runner
+
+LEASE = 30.0
+"""Seconds for which a run is held; renewed at a third of it."""
+
+
+class Worker:
+    """Carries at most `width` background runs at once."""
+
+    def __init__(self, runner: Runner, queue: Queue, telemetry: Telemetry, width: int) -> None:
+        self._runner = runner
+        self._queue = queue
+        self._telemetry = telemetry
+        self._width = width
+        self._waiting: deque[Run] = deque()
+        self._carrying: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Take up what a dead process left (DESIGN §4, "Recovery"), in the order in which it was asked."""
+        for left in await self._queue.interrupted():
+            await self._runner.interrupt(left)
+        taken = 0
+        while (claim := await self._queue.claim(time.time(), time.time() + LEASE, None)) is not None:
+            request = convert(msgspec.json.decode(claim.request), Request)
+            self._waiting.append(self._runner.adopt(claim, request))
+            taken += 1
+        if taken:
+            self._telemetry(Note("background runs taken up again", {"count": taken}))
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_leases())
+        self._fill()
+
+    def submit(self, run: Run) -> None:
+        """Carry a run that was admitted, when its turn comes."""
+        self._waiting.append(run)
+        self._fill()
+
+    async def cancel(self, run: Run) -> None:
+        """Cancel a background run, wherever it is."""
+        if run in self._waiting:
+            self._waiting.remove(run)
+            await self._runner.cancel_waiting(run)
+        else:
+            run.cancel()
+
+    async def stop(self) -> None:
+        """Hand back what is carried and what waits; returns when nothing is left here."""
+        self._stopping = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+        held = [*(run for run, _ in self._carrying.values()), *self._waiting]
+        for run in held:
+            run.hand_back()
+        tasks = [task for _, task in self._carrying.values()]
+        if tasks:
+            await asyncio.wait(tasks)
+        for run in held:
+            run.log.end()
+            if run.epoch and run.emitter.fold.response.status not in TERMINAL:
+                await self._release(run)
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._carrying) < self._width and not self._stopping:
+            run = self._waiting.popleft()
+            self._carrying[run.id] = run, asyncio.get_running_loop().create_task(self._carry(run))
+
+    async def _carry(self, run: Run) -> None:
+        try:
+            if not run.epoch:
+                now = time.time()
+                claim = await self._queue.claim(now, now + LEASE, run.id)
+                if claim is None:
+                    run.log.end()
+                    return
+                run.epoch = claim.epoch
+            if run.handed_back:
+                return
+            if run.cancelled:
+                await self._runner.cancel_waiting(run)
+                return
+            task = asyncio.get_running_loop().create_task(self._runner.carry(run))
+            run.carried_by(task)
+            await task
+        except (StaleEpoch, Problem) as fault:
+            run.log.end()
+            self._telemetry(Fault("runs.worker", f"{type(fault).__name__}: {fault}"))
+        finally:
+            del self._carrying[run.id]
+            self._fill()
+
+    async def _release(self, run: Run) -> None:
+        try:
+            await self._queue.release(run.project, run.id, run.epoch)
+        except (StaleEpoch, Problem) as problem:
+            self._telemetry(Note("a background run could not be handed back", {"id": run.id, "why": str(problem)}))
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE / 3)
+            for run in [*(run for run, _ in self._carrying.values()), *self._waiting]:
+                if run.epoch:
+                    await self._renew(run)
+
+    async def _renew(self, run: Run) -> None:
+        try:
+            await self._queue.renew(run.project, run.id, run.epoch, time.time() + LEASE)
+        except StaleEpoch:
+            run.hand_back()
+        except Problem as problem:
+            self._telemetry(Note("a lease could not be renewed", {"id": run.id, "why": problem.message}))
