@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from antiphon import __version__
-from antiphon.models.assembly import Assembly, Progress, Report, SourceFailed
+from antiphon.models.assembly import CHUNK, Assembly, Progress, Report, SourceFailed
 from antiphon.models.catalogue import HubFile
 
 CONNECT_SECONDS: Final = 3.0
@@ -76,8 +76,11 @@ def save(remote: Remote, assembly: Assembly, report: Report) -> None:
     A connection that breaks is taken up again some times. Raises SourceFailed, and OSError for a full disk.
     """
     # `hf_hub_download` would throw away what it has when it is stopped; this is the piece of it that can resume.
+    from huggingface_hub import constants
     from huggingface_hub.file_download import http_get
 
+    # What has come of a chunk is lost when the connection breaks, and ten megabytes may be more than it bears.
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK
     total = remote.size
 
     class Bar:

