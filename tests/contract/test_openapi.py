@@ -1,0 +1,64 @@
+"""The OpenAPI document: legal, whole, and of the schemas that the server itself uses."""
+
+import json
+import re
+
+from jsonschema_rs import Draft202012Validator
+
+from antiphon.contract.contract import load
+from antiphon.contract.openapi import document
+from antiphon.core import wire
+from antiphon.core.items import FunctionCall, Message, OutputText, Passed
+from antiphon.core.problems import Problem
+from antiphon.core.request import FunctionTool, NamedChoice
+from antiphon.core.response import Response
+
+DOCUMENT = json.loads(document(load("openai")))
+
+
+def component(name: str) -> Draft202012Validator:
+    return Draft202012Validator(DOCUMENT | {"$ref": f"#/components/schemas/{name}"})
+
+
+def test_it_names_what_is_served() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert DOCUMENT["servers"] == [{"url": "/v1"}]
+    assert set(DOCUMENT["paths"]) == {
+        "/responses",
+        "/responses/{response_id}",
+        "/models",
+        "/models/{model}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = json.dumps(DOCUMENT)
+    for section, name in set(re.findall(r'"#/components/(\w+)/([^"]+)"', text)):
+        assert name in DOCUMENT["components"][section]
+    assert "$defs" not in text
+
+
+def test_it_judges_requests_as_the_server_does() -> None:
+    request = component("CreateResponse")
+    assert request.is_valid({"model": "m", "input": [{"role": "user", "content": "x"}]})
+    assert not request.is_valid({"model": "m", "input": [{"role": "wizard", "content": "x"}]})
+
+
+def test_what_the_server_says_is_legal_by_it() -> None:
+    response = Response(
+        id="resp_1",
+        created_at=1,
+        model="m",
+        output=[
+            Message(role="assistant", id="msg_1", content=[OutputText("x")]),
+            FunctionCall(call_id="c", name="f"),
+            Passed({"type": "mcp_call", "id": "mcp_1"}),
+        ],
+        tools=[FunctionTool(name="f")],
+        tool_choice=NamedChoice(type="function", name="f"),
+    )
+    component("Response").validate(json.loads(wire.encode(response)))
+    component("Error").validate(json.loads(load("openai").error(Problem(400, None, "No.")).body))
