@@ -40,6 +40,9 @@ def save(source: Packages, assembly: Assembly, folder: Path, report: Report) -> 
     """
     if importlib.util.find_spec("pip") is None:
         raise SourceFailed(f"need pip, which {sys.executable} lacks: `{sys.executable} -m ensurepip` may add it")
+    for stale in folder.iterdir():
+        if stale.is_dir():  # of a pull that was killed: pip can't resume in it, and may still write there
+            shutil.rmtree(stale, ignore_errors=True)
     parts = source.parts()
     journal = folder / "packages.journal"
     done = _take_up(assembly, parts, journal)
@@ -90,7 +93,7 @@ def _downloads(parts: Sequence[Part], folder: Path) -> Iterator[Iterator["_Downl
     def in_order() -> Iterator[_Download]:
         for _ in parts:
             while len(running) < AT_ONCE and (part := next(waiting, None)) is not None:
-                running.append(_Download(part, folder / part.package))
+                running.append(_Download(part, folder / f"{part.package}.{os.getpid()}"))
             yield running[0]
             running.popleft()
 
@@ -107,7 +110,6 @@ class _Download:
     def __init__(self, part: Part, folder: Path) -> None:
         self._part = part
         self._folder = folder
-        shutil.rmtree(folder, ignore_errors=True)  # what a killed pull left of it, which pip can't resume
         folder.mkdir(parents=True)
         self._log = folder / "pip.log"
         # Only data is taken from the wheel, so what it asks of the Python that installs it is beside the point.
