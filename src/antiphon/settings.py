@@ -48,9 +48,21 @@ def _closed(_hint: object, settings: "Settings") -> None:
         )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What every command that touches the user's files can be told."""
+
+    config: Path | None = None
+    """The file of settings. [default: antiphon.toml in the current folder, if there is one]"""
+
+    data: Path = field(default_factory=data_folder)
+    """The folder of models and data."""
+
+
 @Parameter(name="*", validator=_closed)
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Place):
     """All that can be set. The first sentence under a field is what `--help` says of it."""
 
     host: str = "127.0.0.1"
@@ -62,22 +74,16 @@ class Settings:
     model: str | None = None
     """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""
 
-    data: Path = field(default_factory=data_folder)
-    """The folder of models and data."""
-
-    ephemeral: Annotated[bool, Parameter(negative="")] = False
+    ephemeral: Annotated[bool, Parameter(negative="", show_default=False)] = False
     """Keep responses in memory only (so far this is the only way)."""
 
-    config: Path | None = None
-    """The file of settings. [default: antiphon.toml in the current folder, if there is one]"""
-
-    no_auth: Annotated[bool, Parameter(negative="")] = False
+    no_auth: Annotated[bool, Parameter(negative="", show_default=False)] = False
     """Serve without keys on an address that others can reach."""
 
-    allowed_origins: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    allowed_origins: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
     """Origins of web pages that may call, such as https://app.example."""
 
-    allowed_hosts: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    allowed_hosts: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
     """Names that the Host header may give besides those of this machine."""
 
     max_output_tokens: Annotated[int, Parameter(validator=Number(gte=16))] = 4096

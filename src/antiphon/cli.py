@@ -1,0 +1,106 @@
+"""The command line: which commands and flags there are, and where else their values can come from.
+
+Knows nothing of what a command does: `commands/` does it, and is imported only when it is called.
+"""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import App, ArgumentCollection, Parameter
+from cyclopts.config import Env, Toml
+
+from antiphon import __version__
+from antiphon.settings import Place, Settings
+
+FILE = "antiphon.toml"
+
+
+def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Fill what neither flags nor environment gave from the file of settings.
+
+    A key that is no setting is refused by `serve`, which has them all; the other commands take theirs.
+    """
+    chosen = arguments.get("--config")
+    given = chosen.tokens[0].value if chosen is not None and chosen.tokens else None
+    Toml(
+        Path(given or FILE),
+        must_exist=given is not None,
+        allow_unknown=commands != ("serve",),
+        use_commands_as_keys=False,
+    )(app, commands, arguments)
+
+
+Json: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
+
+app = App(
+    name="antiphon",
+    help="A Responses API server that you run yourself.",
+    help_format="plaintext",
+    version=__version__,
+    config=(Env("ANTIPHON_", command=False, show=False), _from_file),
+)
+
+
+@app.command
+def serve(settings: Settings = Settings()) -> None:  # noqa: B008  the defaults of a frozen dataclass are no shared state
+    """Serve the API. A model that is missing is fetched first.
+
+    Every flag is also ANTIPHON_… in the environment and a key of antiphon.toml: --max-body-mib is
+    ANTIPHON_MAX_BODY_MIB and max_body_mib. A flag wins over the environment, and that over the file.
+    """
+    from antiphon.commands import serve as command
+
+    command.serve(settings)
+
+
+@app.command
+def chat(*, url: str | None = None, model: str | None = None, system: str | None = None) -> None:
+    """Talk to a model in the terminal.
+
+    Parameters
+    ----------
+    url
+        The server's base URL. [default: http://127.0.0.1:8484/v1; where none answers there, one is started]
+    model
+        The model to talk to. [default: the server's first]
+    system
+        What the model is told before the conversation.
+    """
+    from antiphon.commands import chat as command
+
+    raise SystemExit(command.chat(url, model=model, system=system))
+
+
+@app.command
+def pull(name: str, /, place: Place = Place(), *, json: Json = False) -> None:  # noqa: B008  as above
+    """Fetch a model, checked against its sum; what broke off is resumed.
+
+    Parameters
+    ----------
+    name
+        A name of `antiphon models`, or hf:ORG/REPO:FILE.
+    json
+        Print the result as JSON.
+    """
+    from antiphon.commands import pull as command
+
+    command.pull(name, place.data, as_json=json)
+
+
+@app.command
+def models(place: Place = Place(), *, json: Json = False) -> None:  # noqa: B008  as above
+    """List the models that can be served, and those that are here.
+
+    Parameters
+    ----------
+    json
+        Print the list as JSON.
+    """
+    from antiphon.commands import models as command
+
+    command.models(place.data, as_json=json)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

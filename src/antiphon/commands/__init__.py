@@ -1,0 +1,1 @@
+"""The commands: what each one does once the command line has been read."""

@@ -1,0 +1,46 @@
+"""`antiphon serve`: says where it will listen, then serves.
+
+Knows nothing of how a request is answered.
+"""
+
+import errno
+import socket
+import sys
+
+from antiphon.settings import Settings
+
+
+def taken(host: str, port: int) -> str | None:
+    """Why the address can't be listened on, in a sentence; None where it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} of {host} is in use: stop what listens there, or choose another with --port."
+            return f"can't listen on {host}, port {port}: {error.strerror or error}."
+    return None
+
+
+def banner(settings: Settings) -> str:
+    """What a person wants to know first: the address, the model, a line to try."""
+    reach = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not listened on
+    base = f"http://[{reach}]:{settings.port}/v1" if ":" in reach else f"http://{reach}:{settings.port}/v1"
+    return f"""\
+Antiphon at {base}  (Ctrl-C ends it)
+Model: {settings.model or "the default one"}; see `antiphon models`
+Try:   curl {base}/responses -H 'Content-Type: application/json' -d '{{"input": "Say hello."}}'
+"""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Exits with 1 and one line where the address can't be had."""
+    if (why := taken(settings.host, settings.port)) is not None:
+        print(f"antiphon: {why}", file=sys.stderr)
+        raise SystemExit(1)
+    print(banner(settings), flush=True)
+    from antiphon.app import run
+
+    run(settings)
