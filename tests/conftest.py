@@ -1,0 +1,75 @@
+"""What tests share: the asyncio backend, a patient hypothesis, and the real server as a process."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from antiphon.models import catalogue
+from antiphon.models.pull import fetch
+from tests.served import Server, serving
+
+settings.register_profile(
+    "antiphon",
+    deadline=None,  # how long an example takes is not what a test here asserts
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("antiphon")
+
+SERVERS = ("server", "small_server")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the streams of tests/wire anew, then look at the diff"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show what a server wrote beside the failure of a test that used it."""
+    report = yield
+    if report.failed:
+        for name in SERVERS:
+            server = getattr(item, "funcargs", {}).get(name)
+            if isinstance(server, Server):
+                report.sections.append((f"what {name} wrote last", server.wrote()[-4000:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server over the scripted model, in a process of its own, for all tests."""
+    with serving("scripted", tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """The folder of real models that the tests share and keep: ANTIPHON_TEST_MODELS, else `.models` beside them."""
+    return Path(os.environ.get("ANTIPHON_TEST_MODELS") or Path(__file__).parents[1] / ".models")
+
+
+@pytest.fixture(scope="session")
+def small_model(models_folder: Path) -> Path:
+    """The checked file of the small model, fetched where it isn't there yet."""
+    small = catalogue.find(catalogue.load().small)
+    assert small is not None
+    return fetch(small, models_folder, lambda _progress: None)
+
+
+@pytest.fixture(scope="session")
+def small_server(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Iterator[Server]:
+    """The real server over the small model, in a process of its own, for all tests."""
+    data = tmp_path_factory.mktemp("small_server")
+    (data / "models").symlink_to(small_model.parent.resolve(), target_is_directory=True)
+    with serving(catalogue.load().small, data) as server:
+        yield server

@@ -1,0 +1,61 @@
+"""Validators of the Open Responses document of 2026-04-24, which stands in `data/`.
+
+Knows nothing of this server. The document knows fewer kinds of items and events than the
+default contract speaks (contracts §C): text answers are what it can judge.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+JSON = Any
+
+DOCUMENT = Path(__file__).parent / "data" / "openresponses.2026-04-24.openapi.json"
+
+
+@cache
+def document() -> dict[str, JSON]:
+    """The document, as it was published."""
+    read: dict[str, JSON] = json.loads(DOCUMENT.read_bytes())
+    return read
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document()["components"]})
+
+
+@cache
+def events() -> dict[str, str]:
+    """The type of every event that may stand in a stream → the name of its schema."""
+    content = document()["paths"]["/responses"]["post"]["responses"]["200"]["content"]
+    names = [ref["$ref"].rpartition("/")[2] for ref in content["text/event-stream"]["schema"]["oneOf"]]
+    schemas = document()["components"]["schemas"]
+    return {schemas[name]["properties"]["type"]["enum"][0]: name for name in names}
+
+
+def check_resource(response: JSON) -> None:
+    """Hold a response against `ResponseResource`. Raises `AssertionError` with every fault and its path."""
+    _check(response, "ResponseResource")
+
+
+def check_event(event: JSON) -> None:
+    """Hold an event against its schema. Raises `AssertionError` for an unknown type, and for every fault."""
+    name = events().get(event.get("type"))
+    assert name is not None, f"{event.get('type')!r} is not among the document's events"
+    _check(event, name)
+
+
+def check_request(body: JSON) -> None:
+    """Hold a create request against `CreateResponseBody`."""
+    _check(body, "CreateResponseBody")
+
+
+def _check(value: JSON, schema: str) -> None:
+    faults = [
+        f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in _validator(schema).iter_errors(value)
+    ]
+    assert not faults, f"not a {schema}:\n" + "\n".join(faults)

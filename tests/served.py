@@ -1,0 +1,92 @@
+"""The real server as a process, for tests that come in by the door.
+
+Knows nothing of what is asked of it.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_WITHIN = 120.0
+"""Seconds in which a server must be ready; it bounds a test that would hang, and measures nothing."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs. `url` is its base, with `/v1`; `data` its own folder."""
+
+    model: str
+    port: int
+    data: Path
+    pid: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def wrote(self) -> str:
+        """All that it has written to its output."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def serving(model: str, data: Path, *options: str) -> Iterator[Server]:
+    """A server of that model, from the moment when it is ready. It is ended by its process id."""
+    port = free_port()
+    log = data / "server.log"
+    command = [sys.executable, "-m", "antiphon", "serve", "--port", str(port), "--model", model, "--ephemeral"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANTIPHON_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--data", str(data), *options], cwd=data, env=environment, stdout=output, stderr=output
+        )
+    server = Server(model, port, data, process.pid, log)
+    try:
+        _wait(process, server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the server did not end when told to:\n{server.wrote()}") from None
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended with {process.returncode}:\n{server.wrote()}")
+        if _ready(server.port):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the server was not ready after {READY_WITHIN} s:\n{server.wrote()}")
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
