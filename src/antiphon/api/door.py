@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.routing import Match, Route
 
-from antiphon.api import models, responses, status
+from antiphon.api import conversations, models, responses, retrieval, status
 from antiphon.api.exchange import Exchange, Header, Receive, Scope, Send
 from antiphon.api.house import House
 from antiphon.core.problems import Problem
@@ -21,7 +21,19 @@ Endpoint = Callable[..., Awaitable[None]]
 
 ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", "/v1/responses", responses.create),
-    ("GET", "/v1/responses/{response_id}", responses.retrieve),
+    ("POST", "/v1/responses/input_tokens", responses.input_tokens),
+    ("GET", "/v1/responses/{response_id}", retrieval.retrieve),
+    ("DELETE", "/v1/responses/{response_id}", responses.delete),
+    ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
+    ("GET", "/v1/responses/{response_id}/input_items", retrieval.inputs),
+    ("POST", "/v1/conversations", conversations.create),
+    ("GET", "/v1/conversations/{conversation_id}", conversations.retrieve),
+    ("POST", "/v1/conversations/{conversation_id}", conversations.update),
+    ("DELETE", "/v1/conversations/{conversation_id}", conversations.delete),
+    ("POST", "/v1/conversations/{conversation_id}/items", conversations.add_items),
+    ("GET", "/v1/conversations/{conversation_id}/items", conversations.list_items),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", conversations.one_item),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", conversations.delete_item),
     ("GET", "/v1/models", models.listing),
     ("GET", "/v1/models/{name:path}", models.one),
     ("GET", "/healthz", status.health),

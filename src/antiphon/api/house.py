@@ -6,10 +6,17 @@ Knows nothing of who stands behind a port.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from antiphon.access.idempotency import Idempotency
 from antiphon.api.admission import Admission
+from antiphon.api.exchange import Header
+from antiphon.api.sse import Projection, Reading
 from antiphon.contract.contract import Contract
-from antiphon.core.ports import Models, Responses, Telemetry
+from antiphon.core.ports import Models, Store, Telemetry
 from antiphon.runs.runner import Runner
+from antiphon.runs.worker import Worker
+
+PROJECT = "default"
+"""The one project there is until keys exist."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,10 @@ class House:
 
     contract: Contract
     models: Models
-    responses: Responses
+    store: Store
     runner: Runner
+    worker: Worker
+    idempotency: Idempotency
     telemetry: Telemetry
     admission: Admission
     metrics: Callable[[], bytes]
@@ -31,3 +40,7 @@ class House:
     openapi: Callable[[], bytes]
     max_body: int
     heartbeat: float
+
+    def reading(self, head: list[Header], projection: Projection) -> Reading:
+        """How a client reads a stream here."""
+        return Reading(head, projection, self.heartbeat)

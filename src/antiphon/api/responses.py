@@ -1,61 +1,142 @@
-"""`/responses`: create and retrieve (protocol §1, rows 1 and 3).
+"""`POST /responses`, its siblings that run nothing, and what ends a response (protocol §1, rows 1, 4, 5 and 7).
 
 Knows nothing of models or stores: a request becomes a run, and an answer is a reading of its log.
 """
 
 import asyncio
 
+from antiphon.access.idempotency import GONE, Replay, Ticket
+from antiphon.api import retrieval
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
-from antiphon.api.house import House
-from antiphon.api.sse import stream
+from antiphon.api.house import PROJECT, House
+from antiphon.api.idempotent import REPLAYED, claim
+from antiphon.api.sse import Projection, stream
+from antiphon.contract.decode import parse
+from antiphon.core.items import JSON
 from antiphon.core.problems import Problem
-from antiphon.core.response import Response
+from antiphon.core.wire import encode
 from antiphon.runs.run import Run
-
-PROJECT = "default"
-"""The one project there is until keys exist."""
 
 
 async def create(house: House, exchange: Exchange) -> None:
     """`POST /responses`: the hot path, as plain ASGI."""
-    _require_json(exchange)
-    request = house.contract.read(await exchange.body(house.max_body))
-    run = house.runner.prepare(request, PROJECT, exchange.id)
+    require_json(exchange)
+    raw = await exchange.body(house.max_body)
+    if exchange.header(b"idempotency-key") is None and exchange.header(b"x-idempotency-key") is None:
+        await _answer(house, exchange, house.runner.prepare(house.contract.read(raw), PROJECT, exchange.id))
+        return
+    body = parse(raw)
+    ticket = await claim(house, exchange, body)
+    if isinstance(ticket, Replay):
+        await _again(house, exchange, ticket, body)
+    elif ticket is not None:
+        await _under_key(house, exchange, raw, ticket)
+
+
+async def delete(house: House, exchange: Exchange, response_id: str) -> None:
+    """`DELETE /responses/{id}`: what still runs is cancelled first (protocol §5.2)."""
+    run = house.runner.running(PROJECT, response_id)
+    if run is not None and run.request.store:
+        await house.worker.cancel(run)
+        await run.log.closed()
+    if not await house.store.delete(PROJECT, response_id):
+        raise retrieval.missing(response_id)
+    await exchange.answer(200, [JSON_TYPE], encode({"id": response_id, "object": "response", "deleted": True}))
+
+
+async def cancel(house: House, exchange: Exchange, response_id: str) -> None:
+    """`POST /responses/{id}/cancel`: for background responses, as often as one likes."""
+    run = house.runner.running(PROJECT, response_id)
+    if run is not None and run.request.background:
+        await house.worker.cancel(run)
+        await run.log.closed()
+    response = await retrieval.snapshot(house, response_id)
+    if not response.background:
+        raise Problem(400, None, "Cannot cancel a synchronous response.")
+    await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
+
+
+async def input_tokens(house: House, exchange: Exchange) -> None:
+    """`POST /responses/input_tokens`: counted, nothing is run."""
+    require_json(exchange)
+    request = house.contract.measure(await exchange.body(house.max_body), house.models.list()[0].id)
+    tokens = await house.runner.count(request, PROJECT)
+    await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
+
+
+async def _answer(house: House, exchange: Exchange, run: Run) -> None:
+    """Start a run and read it to its end, or say that it waits."""
+    if run.request.background:
+        await house.runner.admit(run)
+        house.worker.submit(run)
+        await _read(house, exchange, run)
+        return
     run.joined()
     house.runner.start(run)
     watch = asyncio.ensure_future(exchange.receive())  # ends when the client leaves
     watch.add_done_callback(lambda _: run.left())
     try:
-        if request.stream:
-            await _stream(house, exchange, run)
-        else:
-            response = await run.finished()
-            head = [JSON_TYPE, *ignored_header(request.ignored)]
-            await exchange.answer(200, head, house.contract.response(response))
+        await _read(house, exchange, run)
     finally:
         watch.cancel()
 
 
-async def retrieve(house: House, exchange: Exchange, response_id: str) -> None:
-    """`GET /responses/{id}`: the response as it stands, in any status."""
-    run = house.runner.running(PROJECT, response_id)
-    if run is not None and run.request.store:
-        response: Response | None = run.log.snapshot()
-    else:
-        response = await house.responses.get(PROJECT, response_id)
-    if response is None:
-        raise Problem(404, None, f"Response with id '{response_id[:80]}' not found.")
-    await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
+async def _read(house: House, exchange: Exchange, run: Run) -> None:
+    request = run.request
+    head = ignored_header(request.ignored)
+    if request.stream:
+        projection = Projection(obfuscated=request.include_obfuscation)
+        told = await stream(exchange, run.cursor(), house.reading(head, projection), run.promise)
+        if not told and run.refusal is not None:
+            raise run.refusal
+        return
+    response = run.log.snapshot() if request.background else await run.finished()
+    await exchange.answer(200, [JSON_TYPE, *head], house.contract.response(response))
 
 
-async def _stream(house: House, exchange: Exchange, run: Run) -> None:
-    head: list[Header] = ignored_header(run.request.ignored)
-    told = await stream(exchange, run.cursor(), head=head, heartbeat=house.heartbeat, promise=run.promise)
-    if not told and run.refusal is not None:
-        raise run.refusal
+async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:
+    """Do the work of a key. The record follows the run, not this connection."""
+    try:
+        run = house.runner.prepare(house.contract.read(raw), PROJECT, exchange.id)
+    except Problem:
+        await ticket.refused()
+        raise
+    run.record = ticket.record
+    ticket.working(run.log)
+    if not run.request.background:
+        asyncio.get_running_loop().create_task(_settle(run, ticket))
+    try:
+        await _answer(house, exchange, run)
+    except Problem:
+        if run.request.background:
+            await ticket.refused()
+        raise
+    if run.request.background:
+        ticket.over()
 
 
-def _require_json(exchange: Exchange) -> None:
+async def _settle(run: Run, ticket: Ticket) -> None:
+    """When the run is over, leave the record as it has to stay."""
+    await run.log.closed()
+    if run.refusal is not None:
+        await ticket.refused()
+    elif not run.request.store:
+        await ticket.led_to(None, GONE)
+    ticket.over()
+
+
+async def _again(house: House, exchange: Exchange, replay: Replay, body: JSON) -> None:
+    """Answer as before: the response as it stands, or its stream from the first event."""
+    assert replay.response_id is not None, "a response's record has an id"
+    if body.get("stream") is True:
+        await retrieval.streamed(house, exchange, replay.response_id, [REPLAYED])
+        return
+    response = await retrieval.snapshot(house, replay.response_id)
+    await exchange.answer(200, [JSON_TYPE, REPLAYED], house.contract.response(response))
+
+
+def require_json(exchange: Exchange) -> None:
+    """Raises `Problem` 415 for a body that does not say it is JSON."""
     given = (exchange.header(b"content-type") or "").partition(";")[0].strip().lower()
     if given != "application/json":
         raise Problem(

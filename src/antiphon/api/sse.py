@@ -6,6 +6,9 @@ several events that are ready together go out in one.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from secrets import token_urlsafe
+
+from msgspec import Struct
 
 from antiphon.api.exchange import Exchange, Header
 from antiphon.core.events import Event
@@ -60,22 +63,47 @@ class Heartbeat:
         self._timer = self._loop.call_later(self._seconds - silent, self._look)
 
 
-async def stream(
-    exchange: Exchange, cursor: Cursor, *, head: list[Header], heartbeat: float, promise: Callable[[], None]
-) -> bool:
-    """Send a cursor to its end; a comment after `heartbeat` seconds of silence.
+class Projection(Struct, frozen=True):
+    """What differs by reader: `obfuscated` pads every delta, so that lengths tell less (protocol §5.5)."""
+
+    obfuscated: bool = False
+
+    def frames(self, told: Sequence[Told]) -> bytes:
+        """The frames for this reader."""
+        return frames([_padded(one) for one in told] if self.obfuscated else told)
+
+
+class Reading(Struct, frozen=True):
+    """How one client reads: further headers, what differs for it, and its heartbeat in seconds."""
+
+    head: list[Header]
+    projection: Projection
+    heartbeat: float
+
+    async def begin(self, exchange: Exchange) -> None:
+        """Send the status line."""
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *self.head]})
+
+    async def empty(self, exchange: Exchange) -> None:
+        """Send a stream in which nothing is left to tell."""
+        await self.begin(exchange)
+        await exchange.last(DONE)
+
+
+async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: Callable[[], None]) -> bool:
+    """Send a cursor to its end; a comment goes out after silence.
 
     The status line waits for the first event or the first heartbeat; `promise` is called in that
     latter case, before it goes out. Returns False where the cursor ended before that: nothing was sent.
     """
-    beat = Heartbeat(cursor, heartbeat)
+    beat = Heartbeat(cursor, reading.heartbeat)
     try:
         while (told := await cursor.take()) is not None:
             if not exchange.begun:
                 if not told:
                     promise()
-                await exchange.send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *head]})
-            await exchange.chunk(frames(told) if told else PING)
+                await reading.begin(exchange)
+            await exchange.chunk(reading.projection.frames(told) if told else PING)
             beat.wrote()
         if not exchange.begun:
             return False
@@ -83,3 +111,12 @@ async def stream(
         return True
     finally:
         beat.stop()
+
+
+def _padded(told: Told) -> Told:
+    """The event with random letters that fill its delta up to a multiple of 16 characters."""
+    delta = getattr(told.event, "delta", None)
+    if delta is None:
+        return told
+    padding = token_urlsafe(16)[: 16 - len(delta) % 16]
+    return Told(told.event, told.data[:-1] + b',"obfuscation":"' + padding.encode() + b'"}')

@@ -51,6 +51,14 @@ class Contract:
         """The request that a body tells. Raises `Problem` 400 (protocol §6)."""
         return self._reader.read(body)
 
+    def take(self, body: JSON) -> Request:
+        """The request that a decoded body tells, which is used up. Raises `Problem` 400."""
+        return self._reader.take(body)
+
+    def measure(self, body: bytes, model: str) -> Request:
+        """The request whose tokens are to be counted; `model` where it names none. Raises `Problem` 400."""
+        return self._reader.measure(body, model)
+
     def error(self, problem: Problem) -> ErrorAnswer:
         """A refusal in this contract's shape: status, headers, body."""
         return self._error(problem)

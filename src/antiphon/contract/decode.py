@@ -102,10 +102,25 @@ class Reader:
 
         Raises `Problem` 400 (protocol §6), a `faults.Refused` where the schema is not met.
         """
-        value = parse(body)
+        return self.take(parse(body))
+
+    def take(self, value: JSON) -> Request:
+        """As `read`, for a body that is decoded already; it is used up."""
         if not self._validator.is_valid(value):
             raise refused(self._validator.iter_errors(value), self._schema)
         return self._request(value)
+
+    def measure(self, body: bytes, model: str) -> Request:
+        """The request whose tokens are to be counted: nothing in it is required (protocol §1, row 7).
+
+        `model` is the one that is meant where none is named. Raises `Problem` 400.
+        """
+        value = parse(body or b"{}")
+        if type(value) is dict:
+            value = {"model": model, "input": "", **_without_nulls(value)}
+            if not value["input"]:
+                value["input"] = [{"role": "user", "content": []}]
+        return self.take(value)
 
     def _request(self, body: dict[str, JSON]) -> Request:
         ignored: list[str] = []
@@ -169,19 +184,23 @@ class Reader:
         raise Refused([too_short(("input",), 1, asked["input"]) if "input" in asked else missing(("input",))])
 
     def _item(self, index: int, value: dict[str, JSON]) -> Item:
-        kind = value.get("type")
-        if kind is None:
-            # An item reference may come without its type (protocol §2.1).
-            kind = "message" if value.get("role") is not None else "item_reference"
-            value["type"] = kind
-        if kind in self._later_items:
-            raise _unsupported(f"input[{index}].type", f"an input item of type '{kind}' is not supported by")
-        if value.get("status") == "failed" and kind in KNOWN_TYPES:
-            value["status"] = "incomplete"
-        try:
-            return item_from_json(value)
-        except msgspec.ValidationError as error:
-            raise _mismatch(error, f"input[{index}]") from None
+        if value.get("type") in self._later_items:
+            raise _unsupported(f"input[{index}].type", f"an input item of type '{value['type']}' is not supported by")
+        return read_item(value, f"input[{index}]")
+
+
+def read_item(value: dict[str, JSON], path: str) -> Item:
+    """The item that a valid JSON object tells; `path` is where it stands. Raises `Problem` 400."""
+    kind = value.get("type")
+    if kind is None:
+        # An item reference may come without its type (protocol §2.1).
+        kind = value["type"] = "message" if value.get("role") is not None else "item_reference"
+    if value.get("status") == "failed" and kind in KNOWN_TYPES:
+        value["status"] = "incomplete"
+    try:
+        return item_from_json(value)
+    except msgspec.ValidationError as error:
+        raise _mismatch(error, path) from None
 
 
 _UNSAFE = re.compile(r"[^\x21-\x2b\x2d-\x7e]")

@@ -114,6 +114,8 @@ class Opening(Struct):
         the canonical request's JSON (without its input), where the run may have to be done again.
     expires_at
         unix seconds, or None for ever.
+    record
+        scope and key of the idempotency record that this response fulfils, in the same commit; or None.
     """
 
     project: str
@@ -123,6 +125,7 @@ class Opening(Struct):
     conversation: str | None = None
     request: bytes | None = None
     expires_at: int | None = None
+    record: tuple[str, str] | None = None
 
 
 class Chunk(Struct):

@@ -49,9 +49,7 @@ LOGPROBS = "message.output_text.logprobs"
 """The `include` value that asks for log-probabilities (protocol §2.2)."""
 
 
-def render(
-    request: Request, history: list[Item], *, max_output_tokens: int, said: list[Item] | None = None
-) -> Prompt:
+def render(request: Request, history: list[Item], *, max_output_tokens: int, said: list[Item] | None = None) -> Prompt:
     """What the model sees of `request`: instructions, then `history`, then the input, then what it `said`.
 
     `max_output_tokens` is the server's own bound, which the request may only lower.

@@ -22,9 +22,9 @@ class Run:
     accepted. After `promise()` nothing is refused any more: the reader has been told 200, so a
     fault is told in the stream.
 
-    key
-        whether it was asked for under an Idempotency-Key: then its answer is kept for the retry,
-        and it goes on without a reader.
+    record
+        scope and key of its idempotency record, where it was asked for under a key: then its
+        answer is kept for the retry, and it goes on without a reader.
     history
         what stands before the request's own input, once it is known.
     epoch
@@ -41,7 +41,7 @@ class Run:
         self.history: list[Item] = []
         self.refusal: Problem | None = None
         self.promised = False
-        self.key = False
+        self.record: tuple[str, str] | None = None
         self.epoch = 0
         self.handed_back = False
         self.cancelled = False
@@ -89,7 +89,7 @@ class Run:
     def left(self) -> None:
         """A reader went; with the last one a foreground run is cancelled (DESIGN §4, "Ends")."""
         self._readers -= 1
-        if self._readers == 0 and not (self.request.background or (self.key and self.request.store)):
+        if self._readers == 0 and not (self.request.background or (self.record and self.request.store)):
             self.cancel()
 
     def cancel(self) -> None:

@@ -288,6 +288,7 @@ class Runner:
             conversation=request.conversation,
             request=encode(replace(request, input=[])) if request.background else None,
             expires_at=now() + self._limits.keep if self._limits.keep else None,
+            record=run.record,
         )
 
     def _continues(self, run: Run) -> bool:

@@ -1,0 +1,101 @@
+"""Retrieval: a response that exists, as it stands or as a stream (protocol §1.1, rows 3 and 6).
+
+Knows nothing of how it came to be: a run that lasts is read from its log, what has ended from
+the store.
+"""
+
+from antiphon.api.exchange import JSON_TYPE, Exchange, Header
+from antiphon.api.house import PROJECT, House
+from antiphon.api.paging import Query, envelope
+from antiphon.api.sse import Projection, stream
+from antiphon.core.problems import Problem
+from antiphon.core.replay import replay
+from antiphon.core.response import TERMINAL, Response
+from antiphon.core.wire import encode
+from antiphon.runs.log import Cursor, RunLog, told_by
+
+
+async def retrieve(house: House, exchange: Exchange, response_id: str) -> None:
+    """`GET /responses/{id}`: a snapshot in any status, or with `stream=true` its events."""
+    query = Query(exchange.scope["query_string"])
+    query.include()
+    after = query.number("starting_after", -1, 0)
+    if query.flag("stream"):
+        await streamed(house, exchange, response_id, [], after, Projection(query.flag("include_obfuscation")))
+        return
+    response = await snapshot(house, response_id)
+    await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
+
+
+async def inputs(house: House, exchange: Exchange, response_id: str) -> None:
+    """`GET /responses/{id}/input_items`: what the response was made from, inherited items included."""
+    query = Query(exchange.scope["query_string"])
+    query.include()
+    page = await house.store.inputs(PROJECT, response_id, query.page())
+    if page is None:
+        raise missing(response_id)
+    await exchange.answer(200, [JSON_TYPE], encode(envelope(page)))
+
+
+async def snapshot(house: House, response_id: str) -> Response:
+    """The response as it stands. Raises `Problem` 404."""
+    run = house.runner.running(PROJECT, response_id)
+    if run is not None and run.request.store and run.begun:
+        return run.log.snapshot()
+    response = await house.store.get(PROJECT, response_id)
+    if response is None:
+        raise missing(response_id)
+    return response
+
+
+async def streamed(
+    house: House,
+    exchange: Exchange,
+    response_id: str,
+    head: list[Header],
+    after: int = -1,
+    projection: Projection = Projection(),
+) -> None:
+    """The response's events with numbers above `after`, then what follows, to the end.
+
+    Raises `Problem` 404, and 400 for an `after` on a response whose log is not kept any more.
+    """
+    run = house.runner.running(PROJECT, response_id)
+    if run is not None and run.request.store:
+        await stream(exchange, run.cursor(after), house.reading(head, projection), run.promise)
+        return
+    log = await _kept_log(house, response_id, after)
+    if not await stream(exchange, Cursor(log, after), house.reading(head, projection), _nothing):
+        await house.reading(head, projection).empty(exchange)
+
+
+async def _kept_log(house: House, response_id: str, after: int) -> RunLog:
+    response = await house.store.get(PROJECT, response_id)
+    if response is None:
+        raise missing(response_id)
+    told = told_by(await house.store.log(PROJECT, response_id))
+    if not told or response.status not in TERMINAL:
+        if after > 0:
+            raise Problem(
+                400,
+                "invalid_value",
+                "The events of this response are not kept (any more), so that it can only be streamed from the "
+                "beginning. Leave 'starting_after' out.",
+                param="starting_after",
+            )
+        log = RunLog(response)
+        log.append(replay(response))
+        log.show()
+    else:
+        log = RunLog(response, told)
+    log.end()
+    return log
+
+
+def missing(response_id: str) -> Problem:
+    """The refusal for a response that does not exist, or not for this project."""
+    return Problem(404, None, f"Response with id '{response_id[:80]}' not found.")
+
+
+def _nothing() -> None:
+    """What has ended needs no promise."""
