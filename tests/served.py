@@ -59,7 +59,7 @@ def serving(model: str, data: Path, *options: str) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not end when told to:\n{server.wrote()}") from None
+            raise AssertionError(f"the server did not end when told to:\n{server.wrote()[-2000:]}") from None
 
 
 def free_port() -> int:
@@ -74,11 +74,11 @@ def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}:\n{server.wrote()}")
+            raise AssertionError(f"the server ended with {process.returncode}:\n{server.wrote()[-2000:]}")
         if _ready(server.port):
             return
         time.sleep(0.05)
-    raise AssertionError(f"the server was not ready after {READY_WITHIN} s:\n{server.wrote()}")
+    raise AssertionError(f"the server was not ready after {READY_WITHIN} s:\n{server.wrote()[-2000:]}")
 
 
 def _ready(port: int) -> bool:

@@ -44,6 +44,14 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
 ]
 
 
+class NotPossible(Problem):
+    """405: the path is known, the method is not. `allowed` names those that are (RFC 9110 §15.5.6)."""
+
+    def __init__(self, method: str, allowed: set[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed - {"HEAD"}))
+        super().__init__(405, "method_not_allowed", f"{method[:20]} is not possible here; {self.allowed} is.")
+
+
 class Door:
     """The ASGI application. `opening` and `closing` are awaited with the server's own life."""
 
@@ -97,14 +105,15 @@ class Door:
             if match is Match.PARTIAL:
                 allowed |= route.methods or set()
         if allowed:
-            names = ", ".join(sorted(allowed - {"HEAD"}))
-            raise Problem(405, "method_not_allowed", f"{scope['method'][:20]} is not possible here; {names} is.")
+            raise NotPossible(scope["method"], allowed)
         raise Problem(404, None, f"There is nothing at '{scope['path'][:200]}'.")
 
     async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
         if exchange.begun or problem.status == 499:
             return
         status, headers, body = self._house.contract.error(problem)
+        if isinstance(problem, NotPossible):
+            headers = [*headers, (b"allow", problem.allowed.encode())]
         await exchange.answer(status, headers, body)
 
     def _report(self, exchange: Exchange, fault: Exception) -> None:
