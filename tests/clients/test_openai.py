@@ -1,6 +1,7 @@
 """The real `openai` client against the real server (clients.md): what a person's program would notice."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -318,13 +319,24 @@ def test_a_model_that_crashes_says_nothing_of_how(client: OpenAI) -> None:
     assert "crash" not in final["error"]["message"]
 
 
-def test_the_server_goes_on_after_a_reader_left(client: OpenAI) -> None:
-    asked = script({"text": "word ", "count": 1000, "delay": 0.05})
+def test_a_reader_that_leaves_ends_what_it_read(client: OpenAI) -> None:
+    asked = script({"text": "word ", "count": 10_000, "delay": 0.02})
+    name = ""
     with client.responses.create(model="scripted", input=asked, stream=True) as stream:
         for event in stream:
-            if event.type == "response.output_text.delta":
+            if event.type == "response.created":
+                name = event.response.id
+            elif event.type == "response.output_text.delta":
                 break
     assert client.responses.create(model="scripted", input="still here").output_text == "still here"
+    for _ in range(500):  # the server notices soon, not at once
+        response = client.responses.retrieve(name)
+        if response.status != "in_progress":
+            break
+        time.sleep(0.02)
+    assert response.status == "cancelled"
+    assert told(response.output[0])["status"] == "incomplete"
+    check_response(told(response))
 
 
 def test_the_small_model_answers(small: OpenAI, small_server: Server) -> None:
