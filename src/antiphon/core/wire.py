@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from antiphon.core.events import AnyEvent
-from antiphon.core.items import JSON, AnyItem, Item, Passed, item_from_json
+from antiphon.core.items import JSON, AnyItem, Item, Known, Passed, item_from_json
 from antiphon.core.request import AnyTool, AnyToolChoice, PassedTool, tool_choice_from_json, tool_from_json
 from antiphon.core.response import Response
 
@@ -45,6 +45,7 @@ _TWO_PATHS = re.compile(r" - at `\$([^`]*)` - at `([^`]*)`$")
 _encoder = msgspec.json.Encoder(enc_hook=opaque)
 _events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=open_union)
 _responses = msgspec.json.Decoder(Response, dec_hook=open_union)
+_known: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 _json = msgspec.json.Decoder()
 
 
@@ -60,6 +61,19 @@ def encode(value: Any) -> bytes:
     if b"\xc2\x85" in data:
         data = data.replace(b"\xc2\x85", b"\\u0085")
     return data
+
+
+def pack(value: Any) -> bytes:
+    """The JSON as the store keeps it: `encode` without the escapes, which only readers of lines need."""
+    return _encoder.encode(value)
+
+
+def unpack_item(data: bytes) -> Item:
+    """The item that `pack` wrote: it was canonical, so that nothing has to be dropped or put in."""
+    try:
+        return _known.decode(data)
+    except msgspec.ValidationError:  # its kind has no struct
+        return Passed(_json.decode(data))
 
 
 def decode_event(data: bytes) -> AnyEvent:

@@ -1,1 +1,4 @@
-"""Memory: what is kept, behind the store's ports."""
+"""Memory: what is kept, behind the store's ports.
+
+`memory` and `sqlite` are the engines; the rest are their parts.
+"""

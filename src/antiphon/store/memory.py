@@ -1,31 +1,346 @@
 """The store in memory, for tests and `--ephemeral`: it forgets with the process, and before that the oldest.
 
-Knows nothing of runs or of HTTP.
+Knows nothing of runs or of HTTP. It is the plain twin of the engines that keep: the same answers, the simplest way.
 """
 
-from collections import OrderedDict
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
-from antiphon.core.ports import Chunk, Opening
+from msgspec import Struct
+from msgspec.structs import replace
+
+from antiphon.core.items import Item
+from antiphon.core.ports import (
+    Chunk,
+    Claim,
+    Conversation,
+    Opening,
+    Page,
+    PageQuery,
+    Record,
+    StaleEpoch,
+    StoreError,
+)
+from antiphon.core.problems import Problem
 from antiphon.core.response import Response
+from antiphon.core.wire import decode_response, pack
+from antiphon.store.memory_turns import Items, Kept, Turn
+from antiphon.store.paging import choose
+from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversation, no_parent, told
+
+
+class Row(Struct, eq=False):
+    """A response that is kept, without its items. `lease_until` and the other times are unix seconds."""
+
+    project: str
+    id: str
+    turn: Turn
+    json: bytes
+    background: bool
+    follows: str | None
+    conversation: str | None
+    request: bytes | None
+    expires_at: int | None
+    position: int
+    ended_at: float | None = None
+    epoch: int = 0
+    lease_until: float = 0.0
+    chunks: list[Chunk] = []
+
+
+class Held(Struct, eq=False):
+    """A conversation that is kept: its items, each with the position at which it joined."""
+
+    conversation: Conversation
+    tip: int = 0
+    items: list[tuple[int, Kept]] = []
+
+    def kept(self) -> list[Kept]:
+        """The items, oldest first."""
+        return [kept for _, kept in self.items]
 
 
 class MemoryStore:
-    """Keeps at most `capacity` responses; the one kept first goes first."""
+    """Keeps at most `capacity` responses: past that, the oldest that has ended goes."""
 
-    def __init__(self, capacity: int = 10_000) -> None:
+    def __init__(self, capacity: int = 10_000, clock: Callable[[], float] = time.time) -> None:
         self._capacity = capacity
-        self._responses: OrderedDict[tuple[str, str], Response] = OrderedDict()
+        self._clock = clock
+        self._items = Items()
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._running: dict[tuple[str, str], Row] = {}
+        self._held: dict[tuple[str, str], Held] = {}
+        self._records: dict[tuple[str, str, str], Record] = {}
 
-    async def open(self, opening: Opening) -> None:
+    async def start(self) -> None:
+        """Nothing to open."""
+
+    async def stop(self) -> None:
+        """Nothing to close."""
+
+    async def backup(self, path: str) -> None:
+        """Nothing to copy. Raises `StoreError`."""
+        raise StoreError("This server keeps nothing on disk (--ephemeral); there is nothing to back up.")
+
+    # Responses
+
+    def open(self, opening: Opening) -> Awaitable[None]:
         """Keep a response that begins."""
-        self._responses[opening.project, opening.response.id] = opening.response
-        while len(self._responses) > self._capacity:
-            self._responses.popitem(last=False)
+        return _done(lambda: self._open(opening))
 
-    async def close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> None:
+    def append(self, project: str, response_id: str, epoch: int, chunk: Chunk) -> Awaitable[None]:
+        """Add to a response's log."""
+        return _done(lambda: self._runs(project, response_id, epoch).chunks.append(chunk))
+
+    def close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> Awaitable[None]:
         """Keep the end."""
-        self._responses[project, response.id] = response
+        return _done(lambda: self._close(project, epoch, response, chunk))
 
     async def get(self, project: str, response_id: str) -> Response | None:
         """The response as it was kept last, or None."""
-        return self._responses.get((project, response_id))
+        row = self._row(project, response_id)
+        if row is None:
+            return None
+        response = decode_response(row.json)
+        response.output = _items(row.turn.outputs)
+        return response if row.ended_at is not None else told(response, row.chunks)
+
+    async def history(self, project: str, response_id: str) -> list[Item] | None:
+        """Every item up to and including that response's output."""
+        row = self._row(project, response_id)
+        return None if row is None else _items([*row.turn.inherited(), *row.turn.inputs, *row.turn.outputs])
+
+    async def inputs(self, project: str, response_id: str, query: PageQuery) -> Page | None:
+        """A page of what that response was made from."""
+        row = self._row(project, response_id)
+        return None if row is None else _page([*row.turn.inherited(), *row.turn.inputs], query)
+
+    async def log(self, project: str, response_id: str) -> list[Chunk]:
+        """The response's log."""
+        row = self._row(project, response_id)
+        return [] if row is None else list(row.chunks)
+
+    async def item(self, project: str, item_id: str, within: str | None) -> Item | None:
+        """The newest item of that outward id: in the thread of response `within`, else in the project."""
+        row = None if within is None else self._row(project, within)
+        found = None
+        if row is not None:
+            found = next((kept for kept in row.turn.newest_first() if kept.id == item_id), None)
+        found = found or self._items.newest(project, item_id)
+        return None if found is None else found.item()
+
+    async def delete(self, project: str, response_id: str) -> bool:
+        """Forget a response."""
+        row = self._row(project, response_id)
+        if row is not None:
+            self._forget(row)
+        return row is not None
+
+    # Conversations
+
+    async def create(self, project: str, conversation: Conversation, items: list[Item]) -> None:
+        """Keep a conversation that begins with `items`."""
+        held = Held(replace(conversation))
+        held.items = [(0, kept) for kept in self._items.keep(project, items)]
+        self._held[project, conversation.id] = held
+
+    async def conversation(self, project: str, conversation_id: str) -> Conversation | None:
+        """The conversation, or None."""
+        held = self._held.get((project, conversation_id))
+        return None if held is None else replace(held.conversation)
+
+    async def update(self, project: str, conversation: Conversation) -> bool:
+        """Keep other metadata."""
+        held = self._held.get((project, conversation.id))
+        if held is not None:
+            held.conversation = replace(held.conversation, metadata=conversation.metadata)
+        return held is not None
+
+    async def forget(self, project: str, conversation_id: str) -> bool:
+        """Delete a conversation."""
+        return self._held.pop((project, conversation_id), None) is not None
+
+    async def add(self, project: str, conversation_id: str, items: list[Item]) -> bool:
+        """Append items."""
+        held = self._held.get((project, conversation_id))
+        if held is not None:
+            held.tip += 1
+            held.items += [(held.tip, kept) for kept in self._items.keep(project, items)]
+        return held is not None
+
+    async def turns(self, project: str, conversation_id: str) -> list[Item] | None:
+        """Every item of the conversation."""
+        held = self._held.get((project, conversation_id))
+        return None if held is None else _items(held.kept())
+
+    async def items(self, project: str, conversation_id: str, query: PageQuery) -> Page | None:
+        """A page of its items."""
+        held = self._held.get((project, conversation_id))
+        return None if held is None else _page(held.kept(), query)
+
+    async def remove(self, project: str, conversation_id: str, item_id: str) -> bool:
+        """Take every item of that id out of the conversation."""
+        held = self._held.get((project, conversation_id))
+        if held is None:
+            return False
+        before = len(held.items)
+        held.items = [(position, kept) for position, kept in held.items if kept.id != item_id]
+        return len(held.items) < before
+
+    # Queue
+
+    async def claim(self, now: float, until: float, response_id: str | None) -> Claim | None:
+        """The oldest background run that nobody holds, or the one of that id."""
+        for row in self._running.values():
+            if row.background and row.lease_until < now and response_id in (None, row.id):
+                row.lease_until = until
+                return _claim(row)
+        return None
+
+    async def renew(self, project: str, response_id: str, epoch: int, until: float) -> None:
+        """Hold on to a run."""
+        self._runs(project, response_id, epoch).lease_until = until
+
+    async def release(self, project: str, response_id: str, epoch: int) -> None:
+        """Give a run back."""
+        self._runs(project, response_id, epoch).lease_until = 0
+
+    async def interrupted(self) -> list[Claim]:
+        """Foreground runs in progress. After a start there are none: what was in memory is gone."""
+        return [_claim(row) for row in self._running.values() if not row.background]
+
+    # Records
+
+    async def reserve(self, project: str, scope: str, key: str, record: Record) -> Record | None:
+        """Keep the record where none is; else give the one that is there."""
+        found = self._records.get((project, scope, key))
+        if found is not None and found.created_at > self._clock() - RECORD_LIFE:
+            return replace(found)
+        self._records[project, scope, key] = replace(record)
+        return None
+
+    async def fulfil(self, project: str, scope: str, key: str, record: Record) -> None:
+        """Keep what the request led to."""
+        self._records[project, scope, key] = replace(record)
+
+    async def withdraw(self, project: str, scope: str, key: str) -> None:
+        """Forget a record."""
+        self._records.pop((project, scope, key), None)
+
+    async def sweep(self, now: int, log_before: int) -> int:
+        """Forget a small batch of what is past its time."""
+        rows = list(self._rows.values())
+        expired = [row for row in rows if _expired(row, now)][:BATCH]
+        for row in expired:
+            self._forget(row)
+        logs = [row for row in rows if row.chunks and row.ended_at is not None and row.ended_at < log_before][:BATCH]
+        for row in logs:
+            row.chunks = []
+        old = [key for key, record in self._records.items() if record.created_at <= now - RECORD_LIFE][:BATCH]
+        for key in old:
+            del self._records[key]
+        return len(expired) + len(logs) + len(old)
+
+    def _row(self, project: str, response_id: str) -> Row | None:
+        row = self._rows.get((project, response_id))
+        return None if row is None or _expired(row, self._clock()) else row
+
+    def _runs(self, project: str, response_id: str, epoch: int) -> Row:
+        row = self._running.get((project, response_id))
+        if row is None or row.epoch != epoch:
+            raise StaleEpoch(response_id)
+        return row
+
+    def _open(self, opening: Opening) -> None:
+        project, response = opening.project, opening.response
+        before, position = self._before(opening)
+        row = Row(
+            project=project,
+            id=response.id,
+            turn=Turn(before, self._items.keep(project, opening.inputs)),
+            json=pack(replace(response, output=[])),
+            background=response.background,
+            follows=opening.follows,
+            conversation=opening.conversation,
+            request=opening.request,
+            expires_at=opening.expires_at,
+            position=position,
+        )
+        self._rows[project, response.id] = self._running[project, response.id] = row
+        if len(self._rows) > self._capacity:
+            oldest = next((row for row in self._rows.values() if row.ended_at is not None), None)
+            if oldest is not None:
+                self._forget(oldest)
+
+    def _before(self, opening: Opening) -> tuple[Turn | Sequence[Kept], int]:
+        if opening.conversation is not None:
+            held = self._held.get((opening.project, opening.conversation))
+            if held is None:
+                raise no_conversation(opening.conversation)
+            runs = ((row.project, row.conversation) for row in self._running.values())
+            if (opening.project, opening.conversation) in runs:
+                raise locked(opening.conversation)
+            held.tip += 1
+            return held.kept(), held.tip
+        if opening.follows is not None:
+            parent = self._row(opening.project, opening.follows)
+            if parent is None:
+                raise no_parent(opening.follows)
+            return parent.turn, 0
+        return (), 0
+
+    def _close(self, project: str, epoch: int, response: Response, chunk: Chunk | None) -> None:
+        row = self._runs(project, response.id, epoch)
+        row.turn.outputs = self._items.keep(project, response.output)
+        row.json = pack(replace(response, output=[]))
+        row.ended_at, row.request = self._clock(), None
+        if chunk is not None:
+            row.chunks.append(chunk)
+        del self._running[project, row.id]
+        held = None if row.conversation is None else self._held.get((project, row.conversation))
+        if held is not None and response.status in JOINS:
+            held.items += [(row.position, kept) for kept in [*row.turn.inputs, *row.turn.outputs]]
+            held.items.sort(key=lambda entry: entry[0])
+
+    def _forget(self, row: Row) -> None:
+        del self._rows[row.project, row.id]
+        self._running.pop((row.project, row.id), None)
+
+
+def _done(write: Callable[[], None]) -> Awaitable[None]:
+    """Do it now, in the order of the calls; whoever waits learns how it went."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    try:
+        write()
+        future.set_result(None)
+    except (Problem, StaleEpoch) as refusal:
+        future.set_exception(refusal)
+    return future
+
+
+def _expired(row: Row, now: float) -> bool:
+    return row.ended_at is not None and row.expires_at is not None and row.expires_at <= now
+
+
+def _items(kept: Sequence[Kept]) -> list[Item]:
+    return [one.item() for one in kept]
+
+
+def _page(kept: Sequence[Kept], query: PageQuery) -> Page:
+    places, more = choose([one.id for one in kept], query)
+    return Page([kept[place].item() for place in places], more)
+
+
+def _claim(row: Row) -> Claim:
+    row.epoch += 1
+    return Claim(
+        project=row.project,
+        response=decode_response(row.json),
+        inputs=_items(row.turn.inputs),
+        follows=row.follows,
+        conversation=row.conversation,
+        request=row.request or b"",
+        epoch=row.epoch,
+        chunks=list(row.chunks),
+    )

@@ -1,0 +1,169 @@
+"""The writer: the one thread that changes the database, many calls in one commit (DESIGN §5).
+
+Knows nothing of what the calls do.
+
+It takes every call that waits, runs them in one transaction and tells the event loop once. When it
+is idle a call is committed at once; under load commits grow by themselves. Where one call of a commit
+fails, all are rolled back and each is run again in a transaction of its own, so that only the guilty one fails.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from antiphon.core.ports import StaleEpoch
+from antiphon.core.problems import Problem
+from antiphon.store import sqlite_folder
+from antiphon.store.sqlite_threads import Writing
+
+T = TypeVar("T")
+Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]"]
+Outcome: TypeAlias = tuple["asyncio.Future[Any]", Any, Exception | None]
+
+LARGEST = 512
+"""Calls in one commit at most, so that the first of them does not wait for ever."""
+PURGE_WAIT = 0.5
+"""Seconds between two attempts to empty the write-ahead log of what was deleted."""
+
+
+class Writer:
+    """Runs calls in the order in which they were handed over.
+
+    `start` and `stop` once each, on the event loop that also calls `submit`.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Open the database. Raises `StoreError`."""
+        self._loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="antiphon-writer", daemon=True)
+        self._thread.start()
+        try:
+            await ready
+        except BaseException:
+            self._thread = None
+            raise
+
+    async def stop(self) -> None:
+        """Commit what waits, and close."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._calls.put(None)
+            await asyncio.to_thread(thread.join)
+
+    def submit(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Have `call(writing, *arguments)` committed; the future gives what it returned, after the commit."""
+        assert self._loop is not None, "the store was not started"
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._thread is None:
+            future.set_exception(Problem(503, "store_unavailable", "The store has been closed."))
+        else:
+            self._calls.put((call, arguments, future))
+        return future
+
+    def _run(self, ready: "asyncio.Future[None]") -> None:
+        try:
+            connection = sqlite_folder.writing(self._folder)
+            writing = Writing(connection, self._clock)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, who waits for the start has to learn it
+            self._settle([(ready, None, _plain(fault, self._folder / sqlite_folder.DATABASE))])
+            return
+        self._settle([(ready, None, None)])
+        try:
+            self._serve(writing)
+        finally:
+            if writing.purge:
+                _purged(connection)
+            connection.close()
+
+    def _serve(self, writing: Writing) -> None:
+        tried = 0.0
+        while True:
+            try:
+                first = self._calls.get(timeout=PURGE_WAIT if writing.purge else None)
+                batch, ended = self._take(first)
+                if batch:
+                    self._settle(_commit(writing, batch))
+                if ended:
+                    return
+            except queue.Empty:
+                pass
+            if writing.purge and time.monotonic() > tried + PURGE_WAIT:
+                tried = time.monotonic()
+                writing.purge = not _purged(writing.connection)
+
+    def _take(self, first: Call | None) -> tuple[list[Call], bool]:
+        """All that waits, and whether nothing follows."""
+        batch: list[Call] = []
+        call = first
+        while call is not None:
+            batch.append(call)
+            if len(batch) == LARGEST or self._calls.empty():
+                return batch, False
+            call = self._calls.get()
+        return batch, True
+
+    def _settle(self, outcomes: list[Outcome]) -> None:
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_tell, outcomes)
+
+
+def _commit(writing: Writing, batch: list[Call]) -> list[Outcome]:
+    """Run calls in one transaction, or, where that fails, each in its own."""
+    connection = writing.connection
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes: list[Outcome] = [(future, call(writing, *arguments), None) for call, arguments, future in batch]
+        connection.execute("COMMIT")
+    except Exception as fault:  # noqa: BLE001  # it goes to whoever waits for the call
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        writing.forget()
+        if len(batch) == 1:
+            return [(batch[0][2], None, _told(fault))]
+        return [outcome for call in batch for outcome in _commit(writing, [call])]
+    return outcomes
+
+
+def _told(fault: Exception) -> Exception:
+    """What whoever waits is told: refusals as they are, a disk that fails as a `Problem`."""
+    if isinstance(fault, Problem | StaleEpoch) or not isinstance(fault, sqlite3.Error):
+        return fault
+    return sqlite_folder.problem(fault) if sqlite_folder.environmental(fault) else fault
+
+
+def _plain(fault: Exception, path: Path) -> Exception:
+    """Why the store cannot start."""
+    return sqlite_folder.unusable(fault, path) if isinstance(fault, sqlite3.Error) else fault
+
+
+def _purged(connection: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log; says whether it could: a reader may still look at what was."""
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    return not busy
+
+
+def _tell(outcomes: list[Outcome]) -> None:
+    for future, result, fault in outcomes:
+        if future.done():
+            continue
+        if fault is None:
+            future.set_result(result)
+        else:
+            future.set_exception(fault)
