@@ -196,6 +196,14 @@ REFUSED: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("choice nameless", {"tool_choice": {"type": "function"}}, "missing_required_parameter", "tool_choice.name", ""),
     ("choice of none", {"tool_choice": {"type": "allowed_tools", "tools": []}}, "empty_array", "tool_choice.tools", ""),
     ("conversation", {"conversation": {}}, "missing_required_parameter", "conversation.id", ""),
+    (
+        "two pasts",
+        {"previous_response_id": "resp_1", "conversation": {"id": "conv_1"}},
+        "invalid_value",
+        "previous_response_id",
+        "Give one of them.",
+    ),
+    ("kept nowhere", {"background": True, "store": False}, "unsupported_value", "store", "has to be kept"),
 ]
 
 
@@ -221,10 +229,6 @@ BODIES: list[tuple[str, bytes, str, str | None]] = [
 
 FUNCTION = {"type": "function", "name": "f"}
 LATER: list[tuple[str, Any, str]] = [
-    ("background", True, "background"),
-    ("previous_response_id", "resp_1", "previous_response_id"),
-    ("conversation", "conv_1", "conversation"),
-    ("conversation", {"id": "conv_1"}, "conversation"),
     ("prompt", {"id": "p"}, "prompt"),
     ("tools", [FUNCTION], "tools"),
     ("tool_choice", "required", "tool_choice"),
@@ -232,12 +236,8 @@ LATER: list[tuple[str, Any, str]] = [
     ("max_tool_calls", 3, "max_tool_calls"),
     ("text", {"format": {"type": "json_object"}}, "text.format.type"),
     ("text", {"format": {"type": "json_schema", "name": "s", "schema": {}}}, "text.format.type"),
-    ("truncation", "auto", "truncation"),
     ("context_management", [{"type": "compaction", "compact_threshold": 1000}], "context_management"),
-    ("stream_options", {"include_obfuscation": True}, "stream_options.include_obfuscation"),
     ("generate", False, "generate"),
-    ("input", [{"type": "item_reference", "id": "msg_1"}], "input[0].type"),
-    ("input", [{"id": "msg_1"}], "input[0].type"),
     ("input", [{"type": "compaction", "encrypted_content": "x"}], "input[0].type"),
     ("input", [{"type": "additional_tools", "role": "developer", "tools": []}], "input[0].type"),
 ]

@@ -268,8 +268,8 @@ def test_both_forms_of_a_json_schema_are_one() -> None:
 
 
 def test_a_conversation_is_told_by_its_id_or_as_an_object() -> None:
-    assert all_read(conversation="conv_1").conversation == "conv_1"
-    assert all_read(conversation={"id": "conv_1"}).conversation == "conv_1"
+    assert read(conversation="conv_1").conversation == "conv_1"
+    assert read(conversation={"id": "conv_1"}).conversation == "conv_1"
 
 
 def test_the_input_may_be_empty_beside_what_came_before() -> None:
@@ -282,16 +282,16 @@ def test_the_input_may_be_empty_beside_what_came_before() -> None:
 
 
 def test_state_fields_are_read() -> None:
-    request = all_read(
+    request = read(
         background=True,
         previous_response_id="resp_1",
         truncation="auto",
-        max_tool_calls=2,
         stream_options={"include_obfuscation": True},
         input=[{"id": "msg_1"}, {"type": "item_reference", "id": "msg_2"}],
     )
     assert (request.background, request.previous_response_id) == (True, "resp_1")
-    assert (request.truncation, request.max_tool_calls, request.include_obfuscation) == ("auto", 2, True)
+    assert (request.truncation, request.include_obfuscation) == ("auto", True)
+    assert all_read(max_tool_calls=2).max_tool_calls == 2
     assert request.input == [ItemReference(id="msg_1"), ItemReference(id="msg_2")]
     assert request.ignored == []
 

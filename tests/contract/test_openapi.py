@@ -26,6 +26,13 @@ def test_it_names_what_is_served() -> None:
     assert set(DOCUMENT["paths"]) == {
         "/responses",
         "/responses/{response_id}",
+        "/responses/{response_id}/cancel",
+        "/responses/{response_id}/input_items",
+        "/responses/input_tokens",
+        "/conversations",
+        "/conversations/{conversation_id}",
+        "/conversations/{conversation_id}/items",
+        "/conversations/{conversation_id}/items/{item_id}",
         "/models",
         "/models/{model}",
         "/healthz",

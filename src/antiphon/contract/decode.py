@@ -16,7 +16,14 @@ from antiphon.contract.faults import LONGEST_SHOWN, Refused, missing, refused, s
 from antiphon.contract.law import Law, Move
 from antiphon.core.items import JSON, KNOWN_TYPES, InputText, Item, Message, item_from_json
 from antiphon.core.problems import Problem
-from antiphon.core.request import Request, Tool, ToolChoice, tool_choice_from_json, tool_from_json
+from antiphon.core.request import (
+    Request,
+    Tool,
+    ToolChoice,
+    check_together,
+    tool_choice_from_json,
+    tool_from_json,
+)
 
 DEEPEST = 128
 """Levels of nesting that a body may have. What decodes deeper could not be encoded again by
@@ -152,9 +159,11 @@ class Reader:
             more = len(ignored) - MOST_IGNORED
             asked["ignored"] = ignored if more <= 0 else [*ignored[:MOST_IGNORED], f"and-{more}-more"]
         try:
-            return msgspec.convert(asked, Request, dec_hook=_built)
+            request = msgspec.convert(asked, Request, dec_hook=_built)
         except msgspec.ValidationError as error:
             raise _mismatch(error, "") from None
+        check_together(request)
+        return request
 
     def _object(self, name: str, value: dict[str, JSON], known: frozenset[str], ignored: list[str]) -> None:
         """Take nulls out of a field that is an object, and name the keys that nobody reads."""

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 import antiphon
-from antiphon.contract.contract import Contract
+from antiphon.contract.contract import Contract, read_schema
 from antiphon.core.events import AnyEvent
 from antiphon.core.items import JSON, AnyItem, Known
+from antiphon.core.ports import Conversation
 from antiphon.core.request import AllowedTools, AnyTool, AnyToolChoice, CustomTool, FunctionTool, NamedChoice
 from antiphon.core.response import Response
 
@@ -30,7 +31,7 @@ def document(contract: Contract) -> bytes:
         for path, entry in found["paths"].items()
         if entry.pop("x-feature", None) in (None, *contract.features)
     }
-    found["components"]["schemas"] |= _request(contract.schema) | _answer()
+    found["components"]["schemas"] |= _request(contract.schema) | _conversations() | _answer()
     return msgspec.json.encode(found)
 
 
@@ -43,9 +44,17 @@ def _request(schema: dict[str, JSON]) -> dict[str, JSON]:
     return {"CreateResponse": whole} | {f"input.{name}": entry for name, entry in definitions.items()}
 
 
+def _conversations() -> dict[str, JSON]:
+    """The bodies of the conversations endpoints (`conversations.` before their names)."""
+    text = msgspec.json.encode(read_schema(["conversations.json"])["$defs"])
+    text = text.replace(b'"#/$defs/item"', b'"#/components/schemas/input.item"')
+    bodies: dict[str, JSON] = msgspec.json.decode(text.replace(b'"#/$defs/', b'"#/components/schemas/conversations.'))
+    return {f"conversations.{name}": entry for name, entry in bodies.items()}
+
+
 def _answer() -> dict[str, JSON]:
     """The schemas of what the server says, from the structs that say it."""
-    kinds = [Response, AnyEvent, Known, FunctionTool, CustomTool, NamedChoice, AllowedTools]
+    kinds = [Response, AnyEvent, Known, FunctionTool, CustomTool, NamedChoice, AllowedTools, Conversation]
     (_, events, items, *_rest), components = msgspec.json.schema_components(
         kinds, schema_hook=_open_union, ref_template=_COMPONENT
     )

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from antiphon.core.items import JSON, AnyItem
+from antiphon.core.problems import Problem
 
 Truncation = Literal["auto", "disabled"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -177,3 +178,13 @@ class Request(Struct, kw_only=True):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     ignored: list[str] = []
+
+
+def check_together(request: Request) -> None:
+    """See that no two fields of a request contradict each other. Raises `Problem` 400 (protocol §8.1, §8.2)."""
+    if request.previous_response_id is not None and request.conversation is not None:
+        message = "'previous_response_id' and 'conversation' both say what came before. Give one of them."
+        raise Problem(400, "invalid_value", message, param="previous_response_id")
+    if request.background and not request.store:
+        message = "A background response is read later, so that it has to be kept: 'store' must not be false."
+        raise Problem(400, "unsupported_value", message, param="store")
