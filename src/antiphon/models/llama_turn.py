@@ -1,0 +1,79 @@
+"""A turn of the embedded model: waits for its place, then says what the child says.
+
+Knows nothing of how it was admitted, nor of the process behind the call.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from antiphon.core.deltas import Delta, Stop, TextDelta, UsageDelta
+from antiphon.core.problems import Problem
+from antiphon.models import llama_frames as f
+from antiphon.models.llama_process import Call, Heard, Lost
+
+
+class LlamaTurn:
+    """Satisfies `Turn`.
+
+    start
+        waits for the turn's place and begins it.
+    leave
+        gives the place up, cancelling what has begun; called once, at the latest by `aclose`.
+    said
+        tokens of the answer that stood in the prompt already; they count as output.
+    """
+
+    def __init__(self, start: Callable[[], Awaitable[Call]], leave: Callable[[], None], said: int) -> None:
+        self._start = start
+        self._leave = leave
+        self._said = said
+        self._call: Call | None = None
+        self._ended = False
+
+    def __aiter__(self) -> "LlamaTurn":
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        """The next batch. Raises `Problem` 500 where the child is lost, and whatever the engine refuses."""
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            if self._call is None:
+                self._call = await self._start()
+            heard = self._call.heard
+            batch = self._deltas(await heard.get())
+            while not self._ended and not heard.empty():
+                batch += self._deltas(heard.get_nowait())
+        except BaseException:
+            await self.aclose()
+            raise
+        return batch
+
+    async def aclose(self) -> None:
+        """Stop the model; its slot is free within a second. Closing twice is closing once."""
+        self._ended = True
+        leave, self._leave = self._leave, _nothing
+        leave()
+
+    def _deltas(self, frame: Heard) -> list[Delta]:
+        match frame:
+            case f.Piece(text=text, logprobs=logprobs):
+                return [TextDelta(text, logprobs)]
+            case f.Done():
+                self._ended = True
+                usage = UsageDelta(
+                    input_tokens=frame.prompt - self._said,
+                    output_tokens=frame.output + self._said,
+                    cached_tokens=min(frame.cached, frame.prompt - self._said),
+                )
+                return [usage, Stop("length" if frame.cut else "stop")]
+            case f.Failed(status=status, message=message):
+                code = "server_error" if status >= 500 else "invalid_prompt"
+                raise Problem(status, code, f"The model's engine failed: {message}")
+            case Lost():
+                raise Problem(500, "server_error", "The model's process was lost while it answered; it is back soon.")
+            case _:
+                raise AssertionError(f"no part of a turn: {frame!r}")
+
+
+def _nothing() -> None:
+    """What a turn gives up that has given up its place already."""
