@@ -3,67 +3,135 @@
 Knows nothing of commands. `run` serves until it is told to stop.
 """
 
-from antiphon import __version__
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from antiphon.access import secret
+from antiphon.access.idempotency import Idempotency
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.house import House
 from antiphon.contract import openapi
 from antiphon.contract.contract import load
-from antiphon.core.ports import Served, Telemetry
+from antiphon.core.ports import Served, Store, StoreError, Telemetry
 from antiphon.models.router import Router
 from antiphon.observe.logs import structured
 from antiphon.observe.metrics import Metrics
 from antiphon.observe.telemetry import Fanout
+from antiphon.runs.ids import now
 from antiphon.runs.runner import Limits, Runner
+from antiphon.runs.sweeper import Sweeper
+from antiphon.runs.worker import Worker
 from antiphon.settings import Settings
-from antiphon.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    import socket
+
+    import uvicorn
+
+DAY = 24 * 60 * 60
 
 
-def build(settings: Settings) -> Door:
-    """Put the rooms together as the settings say."""
-    metrics = Metrics()
-    telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
-    router = Router([_served(settings, telemetry)])
-    store = MemoryStore()
-    runner = Runner(router, store, telemetry, Limits(settings.max_output_tokens))
-    house = House(
-        contract=load("openai"),
-        models=router,
-        responses=store,
-        runner=runner,
-        telemetry=telemetry,
-        admission=_admission(settings),
-        metrics=metrics.page,
-        metrics_type=metrics.content_type,
-        openapi=lambda: openapi.document(__version__),
-        max_body=settings.max_body_mib * 1024 * 1024,
-        heartbeat=settings.heartbeat,
-    )
+class App:
+    """The rooms, put together as the settings say, with their life: `start`, `leave`, `stop`."""
 
-    async def close() -> None:
-        await runner.drain(settings.shutdown_grace)
-        await router.stop()
+    def __init__(self, settings: Settings) -> None:
+        metrics = Metrics()
+        telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
+        contract = load("openai")
+        self._settings = settings
+        self.fault: StoreError | None = None
+        self._router = Router([_served(settings, telemetry)])
+        self._store = _store(settings)
+        limits = Limits(settings.max_output_tokens, settings.keep_days * DAY)
+        self._runner = Runner(self._router, self._store, telemetry, limits)
+        self._worker = Worker(self._runner, self._store, telemetry, settings.background)
+        self._sweeper = Sweeper(self._store, telemetry, settings.keep_log_hours * 3600)
+        own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
+        house = House(
+            contract=contract,
+            models=self._router,
+            store=self._store,
+            runner=self._runner,
+            worker=self._worker,
+            idempotency=Idempotency(self._store, secret.derived(own, "idempotency"), now),
+            telemetry=telemetry,
+            admission=_admission(settings),
+            metrics=metrics.page,
+            metrics_type=metrics.content_type,
+            openapi=lambda: openapi.document(contract),
+            max_body=settings.max_body_mib * 1024 * 1024,
+            heartbeat=settings.heartbeat,
+        )
+        self.door = Door(house, opening=self.start, closing=self.stop)
 
-    return Door(house, opening=router.start, closing=close)
+    async def start(self) -> None:
+        """Open the store, take up what was left, begin to load models. Raises `StoreError`."""
+        try:
+            await self._store.start()
+        except StoreError as fault:
+            self.fault = fault
+            raise
+        await self._router.start()
+        await self._worker.start()
+        self._sweeper.start()
+
+    async def leave(self) -> None:
+        """Nobody new comes in: hand background runs back, so that their readers can go."""
+        await self._worker.stop()
+
+    async def stop(self) -> None:
+        """Let foreground runs end within the grace, write what waits, end the models."""
+        await self._worker.stop()
+        await self._runner.drain(self._settings.shutdown_grace)
+        await self._sweeper.stop()
+        await self._router.stop()
+        await self._store.stop()
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, then return. Raises `StoreError` where the memory can't be opened."""
+    app = App(settings)
+    _server(app, settings).run()
+    if app.fault is not None:
+        raise app.fault
+
+
+def _server(app: App, settings: Settings) -> "uvicorn.Server":
+    """uvicorn, which tells the app as soon as it stops to listen, and ends with 0 when told to stop."""
     import uvicorn
 
-    uvicorn.run(
-        build(settings),  # type: ignore[arg-type]  # uvicorn's ASGI types are narrower than ASGI's own
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_grace,
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: "list[socket.socket] | None" = None) -> None:
+            await app.leave()
+            await super().shutdown(sockets)
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
+    return Server(
+        uvicorn.Config(
+            app.door,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_level="critical",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_grace,
+        )
     )
 
 
@@ -72,9 +140,28 @@ def _served(settings: Settings, telemetry: Telemetry) -> Served:
         from antiphon.models.scripted import ScriptedModel
 
         return ScriptedModel()
+    from antiphon.models import catalogue
     from antiphon.models.embedded import Embedded
+    from antiphon.models.llama_options import LlamaOptions
 
-    return Embedded(settings, telemetry)
+    options = LlamaOptions(
+        context=settings.context,
+        slots=settings.slots,
+        queue=settings.queue,
+        threads=settings.threads,
+        seed=settings.seed,
+    )
+    return Embedded(settings.model, catalogue.folder(settings.data), options, telemetry)
+
+
+def _store(settings: Settings) -> Store:
+    if settings.ephemeral:
+        from antiphon.store.memory import MemoryStore
+
+        return MemoryStore()
+    from antiphon.store.sqlite import SqliteStore
+
+    return SqliteStore(settings.data)
 
 
 def _admission(settings: Settings) -> Admission:

@@ -75,7 +75,16 @@ class Settings(Place):
     """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""
 
     ephemeral: Annotated[bool, Parameter(negative="", show_default=False)] = False
-    """Keep responses in memory only (so far this is the only way)."""
+    """Keep everything in memory: nothing is written, and all ends with the process."""
+
+    keep_days: Annotated[int, Parameter(validator=Number(gte=0))] = 30
+    """Days for which a response is kept; 0 keeps it for ever."""
+
+    keep_log_hours: Annotated[int, Parameter(validator=Number(gte=0))] = 24
+    """Hours after its end for which a stream can be resumed, event for event."""
+
+    background: Annotated[int, Parameter(validator=Number(gte=1, lte=1024))] = 4
+    """How many background responses are made at once; the others wait in order."""
 
     no_auth: Annotated[bool, Parameter(negative="", show_default=False)] = False
     """Serve without keys on an address that others can reach."""

@@ -7,6 +7,7 @@ import errno
 import socket
 import sys
 
+from antiphon.core.ports import StoreError
 from antiphon.settings import Settings
 
 
@@ -43,4 +44,8 @@ def serve(settings: Settings) -> None:
     print(banner(settings), flush=True)
     from antiphon.app import run
 
-    run(settings)
+    try:
+        run(settings)
+    except StoreError as fault:
+        print(f"antiphon: {fault}", file=sys.stderr)
+        raise SystemExit(1) from None
