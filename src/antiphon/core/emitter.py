@@ -90,6 +90,7 @@ class Emitter:
         self.part_index = 0
         self._row: Row | None = None
         self._in_item = False
+        self._half_closed = False
         self._sequence = -1
         self._new_id = new_id
         self._now = now
@@ -119,11 +120,19 @@ class Emitter:
         return events
 
     def proceed(self) -> list[e.Event]:
-        """`in_progress` for a response that waited; nothing for one that is under way."""
-        if self.fold.response.status != "queued":
-            return []
-        events: list[e.Event] = [e.ResponseInProgress(self.next(), replace(self.fold.snapshot(), status="in_progress"))]
-        self._apply(events)
+        """`in_progress` for a response that waited, and the rest of what a log that broke off had half closed."""
+        events: list[e.Event] = []
+        waits = self.fold.response.status == "queued"
+        if waits and self._sequence == 0:
+            self._emit(e.ResponseQueued(self.next(), self.fold.snapshot()), events)
+        if waits or self._sequence == 0:
+            going = replace(self.fold.snapshot(), status="in_progress")
+            self._emit(e.ResponseInProgress(self.next(), going), events)
+        if self._half_closed:
+            if self._row is not None and self._row.part is SummaryText:
+                self._close_part(events)
+            else:  # nothing but a summary is closed while its item goes on
+                self._close_item(events, "completed")
         return events
 
     @classmethod
@@ -158,10 +167,11 @@ class Emitter:
                 self._row = next(row for row in ROWS.values() if row.part is type(event.part))
             case e.ContentPartDone() | e.SummaryPartDone():
                 self._row = None
-            case e.ArgumentsDelta() | e.CustomInputDelta():
-                self._row = ROWS[d.CallDelta if isinstance(event, e.ArgumentsDelta) else d.CustomDelta]
-            case _:
-                return
+            case e.ArgumentsDelta() | e.ArgumentsDone():
+                self._row = ROWS[d.CallDelta]
+            case e.CustomInputDelta() | e.CustomInputDone():
+                self._row = ROWS[d.CustomDelta]
+        self._half_closed = isinstance(event, _DONE)
 
     def feed(self, deltas: Iterable[d.Delta]) -> list[e.Event]:
         """The events that tell `deltas`, in order."""
@@ -275,11 +285,12 @@ class Emitter:
             self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
 
     def _close_part(self, events: list[e.Event]) -> None:
-        row = self._row
-        self._row = None
+        row, told = self._row, self._half_closed
+        self._row, self._half_closed = None, False
         if row is None:
             return
-        self._emit(row.done(self), events)
+        if not told:
+            self._emit(row.done(self), events)
         if row.part is SummaryText:
             part = self.grown()
             self._emit(e.SummaryPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
@@ -365,6 +376,17 @@ class Emitter:
     def _stop(self, delta: d.Stop, events: list[e.Event]) -> None:
         self.stopped = delta.reason
 
+
+_DONE = (
+    e.OutputTextDone,
+    e.RefusalDone,
+    e.ReasoningTextDone,
+    e.SummaryTextDone,
+    e.ArgumentsDone,
+    e.CustomInputDone,
+    e.ContentPartDone,
+)
+"""Events behind which a closing goes on."""
 
 _OTHERS: dict[type, Callable[[Emitter, Any, list[e.Event]], None]] = {
     d.CallBegun: Emitter._begin_call,
