@@ -7,7 +7,6 @@ begins; the fingerprint in it is keyed, so that it tells nothing of the request.
 import hashlib
 import hmac
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -20,15 +19,6 @@ GONE = b""
 """The body of a record whose answer was not kept (`store:false`)."""
 
 
-class Work(Protocol):
-    """What a key leads to, while it lasts."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-        ...
-
-
 class Replay(Struct, frozen=True):
     """The request was done before: here is the response's id, or the answer itself."""
 
@@ -37,35 +27,24 @@ class Replay(Struct, frozen=True):
 
 
 class Ticket:
-    """The right to do the work of a key. The holder owes one of `led_to`, `forgotten` or `refused`."""
+    """The right to do the work of a key; until `refused` or `over` a duplicate is told to wait."""
 
     def __init__(self, owner: "Idempotency", project: str, scope: str, key: str) -> None:
         self._owner = owner
         self._place = project, scope, key
         self.record = scope, key
 
-    def working(self, work: Work) -> None:
-        """The work has begun; until it is over a duplicate is told to wait."""
-        self._owner.active[self._place].work = work
-
-    async def led_to(self, response_id: str | None, body: bytes | None) -> None:
-        """Keep what the work led to, and let duplicates have it."""
-        await self._owner.fulfil(self._place, response_id, body)
+    async def led_to(self, body: bytes) -> None:
+        """Keep the answer, or `GONE`. A stored response fulfils its record itself (`Opening.record`)."""
+        await self._owner.fulfil(self._place, body)
 
     async def refused(self) -> None:
         """The request was refused before it began: the key is free again."""
         await self._owner.withdraw(self._place)
 
     def over(self) -> None:
-        """Nothing more comes of it here."""
+        """The work is done, and all that is kept of it is kept."""
         self._owner.active.pop(self._place, None)
-
-
-class Active(Struct):
-    """A key whose work is being done in this process."""
-
-    fingerprint: bytes
-    work: Work | None = None
 
 
 class Idempotency:
@@ -75,7 +54,8 @@ class Idempotency:
         self._records = records
         self._secret = secret
         self._now = now
-        self.active: dict[tuple[str, str, str], Active] = {}
+        self.active: dict[tuple[str, str, str], bytes] = {}
+        """Keys whose work is being done in this process, each with its fingerprint."""
 
     async def claim(self, project: str, scope: str, key: str, body: JSON) -> Ticket | Replay:
         """The right to do the work, or what it led to before. `body` is the request's decoded JSON.
@@ -86,9 +66,9 @@ class Idempotency:
         place = project, scope, key
         fingerprint = self._fingerprint(body)
         active = self.active.get(place)
-        if active is not None and not (active.work is not None and active.work.ended):
-            raise _conflict() if active.fingerprint != fingerprint else _in_progress()
-        self.active[place] = Active(fingerprint)
+        if active is not None:
+            raise _in_progress() if hmac.compare_digest(active, fingerprint) else _conflict()
+        self.active[place] = fingerprint
         try:
             known = await self._records.reserve(project, scope, key, Record(fingerprint, self._now()))
             if known is None:
@@ -105,17 +85,16 @@ class Idempotency:
             raise
         return Ticket(self, project, scope, key)  # its work died with a process before anything was kept
 
-    async def fulfil(self, place: tuple[str, str, str], response_id: str | None, body: bytes | None) -> None:
+    async def fulfil(self, place: tuple[str, str, str], body: bytes) -> None:
         """Keep what the work of a key led to."""
-        active = self.active.get(place)
-        if active is not None:
-            record = Record(active.fingerprint, self._now(), response_id, body)
-            await self._records.fulfil(*place, record)
+        await self._records.fulfil(*place, Record(self.active[place], self._now(), None, body))
 
     async def withdraw(self, place: tuple[str, str, str]) -> None:
-        """Forget a key."""
-        self.active.pop(place, None)
-        await self._records.withdraw(*place)
+        """Forget a key; only then may somebody else have it."""
+        try:
+            await self._records.withdraw(*place)
+        finally:
+            self.active.pop(place, None)
 
     def _fingerprint(self, body: JSON) -> bytes:
         return hmac.new(self._secret, msgspec.json.encode(body, order="sorted"), hashlib.sha256).digest()

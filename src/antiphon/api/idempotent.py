@@ -35,7 +35,7 @@ async def once(house: House, exchange: Exchange, body: bytes, work: Callable[[],
     try:
         answer = await work()
         if claimed is not None:
-            await claimed.led_to(None, answer)
+            await claimed.led_to(answer)
     except BaseException:
         if claimed is not None:
             await claimed.refused()

@@ -66,11 +66,16 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
 
 async def _answer(house: House, exchange: Exchange, run: Run) -> None:
     """Start a run and read it to its end, or say that it waits."""
-    if run.request.background:
-        await house.runner.admit(run)
-        house.worker.submit(run)
-        await _read(house, exchange, run)
+    if not run.request.background:
+        await _attend(house, exchange, run)
         return
+    await house.runner.admit(run)
+    house.worker.submit(run)
+    await _read(house, exchange, run)
+
+
+async def _attend(house: House, exchange: Exchange, run: Run) -> None:
+    """Start a foreground run and read it; it knows when its reader leaves."""
     run.joined()
     house.runner.start(run)
     watch = asyncio.ensure_future(exchange.receive())  # ends when the client leaves
@@ -98,31 +103,35 @@ async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticke
     """Do the work of a key. The record follows the run, not this connection."""
     try:
         run = house.runner.prepare(house.contract.read(raw), PROJECT, exchange.id)
-    except Problem:
-        await ticket.refused()
-        raise
-    run.record = ticket.record
-    ticket.working(run.log)
-    if not run.request.background:
-        asyncio.get_running_loop().create_task(_settle(run, ticket))
-    try:
-        await _answer(house, exchange, run)
-    except Problem:
+        run.record = ticket.record
         if run.request.background:
-            await ticket.refused()
+            await house.runner.admit(run)
+    except BaseException:
+        await ticket.refused()
         raise
     if run.request.background:
         ticket.over()
+        house.worker.submit(run)
+        await _read(house, exchange, run)
+        return
+    settling = asyncio.get_running_loop().create_task(_settle(run, ticket))
+    try:
+        await _attend(house, exchange, run)
+    except Problem:
+        await settling  # whoever is refused may come again with the same key at once
+        raise
 
 
 async def _settle(run: Run, ticket: Ticket) -> None:
     """When the run is over, leave the record as it has to stay."""
     await run.log.closed()
-    if run.refusal is not None:
-        await ticket.refused()
-    elif not run.request.store:
-        await ticket.led_to(None, GONE)
-    ticket.over()
+    try:
+        if run.refusal is not None:
+            await ticket.refused()
+        elif not run.request.store:
+            await ticket.led_to(GONE)
+    finally:
+        ticket.over()
 
 
 async def _again(house: House, exchange: Exchange, replay: Replay, body: JSON) -> None:

@@ -62,10 +62,13 @@ async def streamed(
     """
     run = house.runner.running(PROJECT, response_id)
     if run is not None and run.request.store:
-        await stream(exchange, run.cursor(after), house.reading(head, projection), run.promise)
-        return
-    log = await _kept_log(house, response_id, after)
-    if not await stream(exchange, Cursor(log, after), house.reading(head, projection), _nothing):
+        told = await stream(exchange, run.cursor(after), house.reading(head, projection), run.promise)
+        if not told and run.refusal is not None:
+            raise missing(response_id)
+    else:
+        log = await _kept_log(house, response_id, after)
+        told = await stream(exchange, Cursor(log, after), house.reading(head, projection), _nothing)
+    if not told:
         await house.reading(head, projection).empty(exchange)
 
 
@@ -74,7 +77,7 @@ async def _kept_log(house: House, response_id: str, after: int) -> RunLog:
     if response is None:
         raise missing(response_id)
     told = told_by(await house.store.log(PROJECT, response_id))
-    if not told or response.status not in TERMINAL:
+    if not told and response.status in TERMINAL:
         if after > 0:
             raise Problem(
                 400,

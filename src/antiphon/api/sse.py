@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 from msgspec import Struct
 
 from antiphon.api.exchange import Exchange, Header
-from antiphon.core.events import Event
+from antiphon.core.events import TERMINAL_EVENTS, Event
 from antiphon.runs.log import Cursor, Told
 
 HEADERS: list[Header] = [
@@ -95,8 +95,10 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
 
     The status line waits for the first event or the first heartbeat; `promise` is called in that
     latter case, before it goes out. Returns False where the cursor ended before that: nothing was sent.
+    A log that breaks off (its run was handed back) ends without `[DONE]`: there is more to come elsewhere.
     """
     beat = Heartbeat(cursor, reading.heartbeat)
+    ended = False
     try:
         while (told := await cursor.take()) is not None:
             if not exchange.begun:
@@ -105,9 +107,10 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
                 await reading.begin(exchange)
             await exchange.chunk(reading.projection.frames(told) if told else PING)
             beat.wrote()
+            ended = bool(told) and isinstance(told[-1].event, TERMINAL_EVENTS)
         if not exchange.begun:
             return False
-        await exchange.last(DONE)
+        await exchange.last(DONE if ended else b"")
         return True
     finally:
         beat.stop()

@@ -240,7 +240,7 @@ def _said_text(item: Item) -> str:
         case Message(content=parts):
             return "".join(getattr(part, "text", getattr(part, "refusal", "")) for part in parts)
         case Reasoning(summary=summary, content=content):
-            return "".join(part.text for part in [*summary, *(content or [])])
+            return "".join([*(part.text for part in summary), *(part.text for part in content or ())])
         case FunctionCall(arguments=text) | CustomToolCall(input=text):
             return text
         case _:

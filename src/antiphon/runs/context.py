@@ -28,6 +28,15 @@ async def history(store: Store, project: str, request: Request) -> list[Item]:
     return []
 
 
+async def before(store: Store, project: str, response_id: str, own: int) -> list[Item]:
+    """The items before the input of a response that is being made; `own` is how many items its input has.
+
+    What it was made from stays, though what it follows be deleted or grow meanwhile.
+    """
+    made_from = await store.history(project, response_id) or []
+    return made_from[: len(made_from) - own]
+
+
 async def resolve(store: Store, project: str, request: Request) -> list[Item]:
     """The request's input with references replaced by the items that they stand for.
 

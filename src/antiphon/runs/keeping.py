@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
-from antiphon.core.events import OutputItemDone
+from antiphon.core.events import OutputItemDone, ResponseInProgress
 from antiphon.core.ports import Opening, Responses, StaleEpoch
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
@@ -124,11 +124,11 @@ class Streamed:
         self._opening = opening
         self._flusher = flusher
         self._written = 0
-        self._writes: list[Awaitable[None]] = []
+        self._writes: list[asyncio.Future[None]] = []
 
     async def opened(self) -> None:
         """The row is handed over; nobody waits for it."""
-        self._writes.append(self._store.open(self._opening))
+        self._wait_for(self._store.open(self._opening))
 
     def told(self) -> None:
         """Seen at once, written soon."""
@@ -140,8 +140,13 @@ class Streamed:
         run, upto = self._run, len(self._run.log)
         if upto > self._written:
             chunk = run.log.chunk(self._written, upto)
-            self._writes.append(self._store.append(run.project, run.id, run.epoch, chunk))
+            self._wait_for(self._store.append(run.project, run.id, run.epoch, chunk))
             self._written = upto
+
+    def _wait_for(self, write: Awaitable[None]) -> None:
+        """Have the end wait for a write, and for no more of those that are done."""
+        self._writes = [one for one in self._writes if not one.done() or one.exception() is not None]
+        self._writes.append(asyncio.ensure_future(write))
 
     async def ended(self, response: Response) -> None:
         """Seen after its commit."""
@@ -228,12 +233,12 @@ class Background:
             self._writing = None
 
     def _upto(self) -> int:
-        """How far may be committed: everything, or up to the last item that is done."""
+        """How far may be committed: everything, or where it begins and up to the last item that is done."""
         log = self._run.log
         if self._run.request.stream:
             return len(log)
         for place, event in enumerate(log.events(self._looked), start=self._looked + 1):
-            if isinstance(event, OutputItemDone):
+            if isinstance(event, OutputItemDone | ResponseInProgress):
                 self._whole = place
         self._looked = len(log)
         return self._whole

@@ -29,6 +29,8 @@ class Run:
         what stands before the request's own input, once it is known.
     epoch
         the lease under which it writes; 0 where nobody has to claim it.
+    adopted
+        whether another process began it.
     """
 
     def __init__(self, request: Request, response: Response, project: str, request_id: str) -> None:
@@ -43,6 +45,7 @@ class Run:
         self.promised = False
         self.record: tuple[str, str] | None = None
         self.epoch = 0
+        self.adopted = False
         self.handed_back = False
         self.cancelled = False
         self._task: asyncio.Task[None] | None = None
@@ -59,6 +62,7 @@ class Run:
         run.log = RunLog(claim.response, told)
         run.emitter = Emitter.resume(events, claim.response, new_id=new_id, now=now)
         run.epoch = claim.epoch
+        run.adopted = True
         run.promised = True
         return run
 

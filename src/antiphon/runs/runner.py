@@ -53,7 +53,7 @@ class Runner:
         self._limits = limits
         self._flusher = Flusher()
         self._running: dict[str, Run] = {}
-        self._locked: set[tuple[str, str]] = set()
+        self._locked: dict[tuple[str, str], str] = {}  # conversation → the run that holds it
 
     def prepare(self, request: Request, project: str, request_id: str) -> Run:
         """A run that nothing carries yet. Raises `Problem` for a model that is not served or can't do this."""
@@ -69,14 +69,14 @@ class Runner:
 
     async def admit(self, run: Run) -> None:
         """Keep a background run that is to be carried when its turn comes. Raises `Problem` where it can't be."""
-        await self._gather(run)
-        self._running[run.id] = run
-        run.promise()
-        run.log.append(run.emitter.start())
         try:
+            await self._gather(run)
+            self._running[run.id] = run
+            run.promise()
+            run.log.append(run.emitter.start())
             await Background(run, self._store, self._opening(run)).opened()
-        except Problem:
-            self._leave(run)
+        except BaseException:
+            self.leave(run)
             raise
 
     def adopt(self, claim: Claim, request: Request) -> Run:
@@ -84,12 +84,13 @@ class Runner:
         run = Run.resumed(claim, request)
         self._running[run.id] = run
         if request.conversation is not None:
-            self._locked.add((run.project, request.conversation))
+            self._locked[run.project, request.conversation] = run.id
         return run
 
     async def carry(self, run: Run) -> None:
         """Carry a background run to its end, or to where it is handed back. Its epoch is set."""
-        run.history = run.history or await context.history(self._store, run.project, run.request)
+        if run.adopted:
+            run.history = await context.before(self._store, run.project, run.id, len(run.request.input))
         keeping = Background(run, self._store)
         if run.emitter.open_item is not None and not self._continues(run):
             await self._end(run, keeping, INTERRUPTED, _Clock())
@@ -97,8 +98,16 @@ class Runner:
         await self._carry(run, keeping)
 
     async def cancel_waiting(self, run: Run) -> None:
-        """End a background run whose turn never came."""
+        """End a background run that nothing carries."""
         await self._end(run, Background(run, self._store), Cancelled(), _Clock())
+
+    def leave(self, run: Run) -> None:
+        """Nothing follows in this process: another goes on with the run, or it is gone."""
+        self._running.pop(run.id, None)
+        held = run.project, run.request.conversation or ""
+        if self._locked.get(held) == run.id:
+            del self._locked[held]
+        run.log.end()
 
     async def interrupt(self, claim: Claim) -> None:
         """End a foreground run that another process left in the middle (DESIGN §4)."""
@@ -132,31 +141,36 @@ class Runner:
         try:
             await self._gather(run)
         except Problem as problem:
-            self._refuse(run, problem)
+            if not run.promised:
+                self._refuse(run, problem)
+                return
+            await self._end(run, Forgotten(run), Failed(problem.code or "server_error", problem.message), _Clock())
             return
         except asyncio.CancelledError:
-            self._refuse(run, Problem(499, None, "The client left."))
+            self._refuse(run, Problem(503, "server_error", "The server is stopping.", retry_after=1))
             return
         await self._carry(run, self._keeping(run))
 
     async def _gather(self, run: Run) -> None:
         """Fetch and check what the request points to, and hold its conversation."""
         request, project = run.request, run.project
+        self._hold(run)  # first of all: what stands before must not grow while it is read
         run.history = await context.history(self._store, project, request)
         request.input = await context.resolve(self._store, project, request)
         context.check(request, run.history)
         if request.store:
             request.input = context.with_ids(request.input)
-        if request.conversation is not None:
-            held = (project, request.conversation)
-            if held in self._locked:
-                raise Problem(
-                    400,
-                    "conversation_locked",
-                    "Another response is being made in this conversation. Try again in a few seconds.",
-                    param="conversation",
-                )
-            self._locked.add(held)
+
+    def _hold(self, run: Run) -> None:
+        """Take the run's conversation. Raises `Problem` 400 while another run has it (protocol §1.1)."""
+        conversation = run.request.conversation
+        if conversation is not None and self._locked.setdefault((run.project, conversation), run.id) != run.id:
+            raise Problem(
+                400,
+                "conversation_locked",
+                "Another response is being made in this conversation. Try again in a few seconds.",
+                param="conversation",
+            )
 
     async def _carry(self, run: Run, keeping: Keeping) -> None:
         """From the prompt to the terminal event; nothing escapes but into the log."""
@@ -166,7 +180,7 @@ class Runner:
         except asyncio.CancelledError:
             if run.handed_back:
                 await keeping.stopped()
-                self._leave(run)
+                self.leave(run)
                 return
             outcome = Cancelled()
         except Problem as problem:
@@ -175,12 +189,11 @@ class Runner:
                 return
             outcome = Failed(problem.code or "server_error", problem.message)
         except Exception as fault:
-            self._report(run, fault)
-            sorry = "The server met a fault that is not yours; it has been logged."
+            sorry = self._report(run, fault)
             if not (run.promised or run.begun):
-                self._refuse(run, Problem(500, "server_error", sorry))
+                self._refuse(run, sorry)
                 return
-            outcome = Failed("server_error", sorry)
+            outcome = Failed("server_error", sorry.message)
         await self._end(run, keeping, outcome, clock)
 
     async def _speak(self, run: Run, keeping: Keeping, clock: "_Clock") -> Outcome:
@@ -245,11 +258,15 @@ class Runner:
         try:
             await keeping.ended(response)
         except StaleEpoch:
-            self._leave(run)
+            self.leave(run)
             return
-        except Problem as problem:
+        except Exception as fault:
+            problem = fault if isinstance(fault, Problem) else self._report(run, fault)
+            if run.request.background:  # what was not committed stays unseen, and is done again
+                self.leave(run)
+                return
             response = self._not_kept(run, problem)
-        self._leave(run)
+        self.leave(run)
         self._telemetry(_ended(run, response, clock))
 
     def _not_kept(self, run: Run, problem: Problem) -> Response:
@@ -262,14 +279,7 @@ class Runner:
 
     def _refuse(self, run: Run, problem: Problem) -> None:
         run.refusal = problem
-        self._leave(run)
-
-    def _leave(self, run: Run) -> None:
-        """Nothing follows in this process."""
-        self._running.pop(run.id, None)
-        if run.request.conversation is not None and (run.refusal is None or run.refusal.code != "conversation_locked"):
-            self._locked.discard((run.project, run.request.conversation))
-        run.log.end()
+        self.leave(run)
 
     def _keeping(self, run: Run) -> Keeping:
         if not run.request.store:
@@ -295,9 +305,10 @@ class Runner:
         """Whether the model can go on in the middle of the item that is open."""
         return isinstance(run.emitter.open_item, Message) and self._models.get(run.request.model).continues
 
-    def _report(self, run: Run, fault: Exception) -> None:
+    def _report(self, run: Run, fault: Exception) -> Problem:
         trace = "".join(traceback.format_tb(fault.__traceback__))
         self._telemetry(Fault("runs.runner", type(fault).__name__, trace, run.request_id))
+        return Problem(500, "server_error", "The server met a fault that is not yours; it has been logged.")
 
 
 class _Clock:

@@ -16,6 +16,7 @@ from antiphon.core.request import Request
 from antiphon.core.response import TERMINAL
 from antiphon.core.signals import Fault, Note
 from antiphon.core.wire import convert
+from antiphon.runs.keeping import RETRY
 from antiphon.runs.run import Run
 from antiphon.runs.runner import Runner
 
@@ -51,7 +52,10 @@ class Worker:
         self._fill()
 
     def submit(self, run: Run) -> None:
-        """Carry a run that was admitted, when its turn comes."""
+        """Carry a run that was admitted, when its turn comes; where the server stops, another process will."""
+        if self._stopping:
+            self._runner.leave(run)
+            return
         self._waiting.append(run)
         self._fill()
 
@@ -69,13 +73,14 @@ class Worker:
         if self._keeper is not None:
             self._keeper.cancel()
         held = [*(run for run, _ in self._carrying.values()), *self._waiting]
+        self._waiting.clear()
         for run in held:
             run.hand_back()
         tasks = [task for _, task in self._carrying.values()]
         if tasks:
             await asyncio.wait(tasks)
         for run in held:
-            run.log.end()
+            self._runner.leave(run)
             if run.epoch and run.emitter.fold.response.status not in TERMINAL:
                 await self._release(run)
 
@@ -86,27 +91,44 @@ class Worker:
 
     async def _carry(self, run: Run) -> None:
         try:
-            if not run.epoch:
-                now = time.time()
-                claim = await self._queue.claim(now, now + LEASE, run.id)
-                if claim is None:
-                    run.log.end()
-                    return
-                run.epoch = claim.epoch
-            if run.handed_back:
-                return
-            if run.cancelled:
-                await self._runner.cancel_waiting(run)
-                return
-            task = asyncio.get_running_loop().create_task(self._runner.carry(run))
-            run.carried_by(task)
-            await task
+            if run.epoch or await self._claim(run):
+                await self._speak(run)
         except (StaleEpoch, Problem) as fault:
-            run.log.end()
             self._telemetry(Fault("runs.worker", f"{type(fault).__name__}: {fault}"))
+            self._runner.leave(run)
         finally:
+            if run.handed_back:
+                self._runner.leave(run)
             del self._carrying[run.id]
             self._fill()
+
+    async def _claim(self, run: Run) -> bool:
+        """Take the lease, however long the store takes; False where the run is another's, gone, or handed back."""
+        while not run.handed_back:
+            now = time.time()
+            try:
+                claim = await self._queue.claim(now, now + LEASE, run.id)
+            except Problem as problem:
+                self._telemetry(Note("a background run waits for the store", {"id": run.id, "why": problem.message}))
+                await asyncio.sleep(RETRY)
+                continue
+            if claim is not None:
+                run.epoch = claim.epoch
+                return True
+            break
+        self._runner.leave(run)
+        return False
+
+    async def _speak(self, run: Run) -> None:
+        """Let the runner carry the run; one that was stopped before it began is ended here."""
+        if not (run.handed_back or run.cancelled):
+            task = asyncio.get_running_loop().create_task(self._runner.carry(run))
+            run.carried_by(task)
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+        if run.cancelled and not (run.handed_back or run.log.ended):
+            await self._runner.cancel_waiting(run)
 
     async def _release(self, run: Run) -> None:
         try:
