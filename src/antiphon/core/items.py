@@ -204,7 +204,7 @@ else:
     class OpenUnion(type):
         """The type of unions that msgspec can't tell apart alone: `wire` decodes them by a hook."""
 
-        def __instancecheck__(cls, value):
+        def __instancecheck__(cls, value: object) -> bool:
             return True
 
     class AnyItem(metaclass=OpenUnion):

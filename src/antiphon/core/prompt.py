@@ -6,6 +6,7 @@ Knows nothing of storage or of the client: whatever a request points to has been
 from msgspec import Struct
 
 from antiphon.core.items import InputText, Item, Message
+from antiphon.core.offers import Choice, Offer, choose, offers
 from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolChoice
 
 
@@ -31,6 +32,9 @@ class Prompt(Struct, kw_only=True):
     `said` is what the model has already said of this same response, after an interruption: it
     stands behind the items, counts against the bound on output, and is not to be said again. Its
     last item is `in_progress` where the text is to go on in the middle.
+
+    `tools` and `tool_choice` are as they were asked; `offers` and `choice` are what a model is to
+    see of them that knows functions only.
     """
 
     model: str
@@ -39,6 +43,8 @@ class Prompt(Struct, kw_only=True):
     sampling: Sampling
     tools: list[Tool] = []
     tool_choice: ToolChoice = "auto"
+    offers: list[Offer] = []
+    choice: Choice = Choice()
     parallel_tool_calls: bool = True
     text: Text = Text()
     reasoning: ReasoningOptions = ReasoningOptions()
@@ -52,7 +58,8 @@ LOGPROBS = "message.output_text.logprobs"
 def render(request: Request, history: list[Item], *, max_output_tokens: int, said: list[Item] | None = None) -> Prompt:
     """What the model sees of `request`: instructions, then `history`, then the input, then what it `said`.
 
-    `max_output_tokens` is the server's own bound, which the request may only lower.
+    `max_output_tokens` is the server's own bound, which the request may only lower. Raises `Problem`
+    400 for a tool choice that can't be met.
     """
     items: list[Item] = []
     if request.instructions:
@@ -62,6 +69,7 @@ def render(request: Request, history: list[Item], *, max_output_tokens: int, sai
     bound = (
         max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
     )
+    offered = offers(request.tools, items)
     return Prompt(
         model=request.model,
         items=items,
@@ -77,6 +85,8 @@ def render(request: Request, history: list[Item], *, max_output_tokens: int, sai
         ),
         tools=request.tools,
         tool_choice=request.tool_choice,
+        offers=offered,
+        choice=choose(offered, request.tool_choice),
         parallel_tool_calls=request.parallel_tool_calls,
         text=request.text,
         reasoning=request.reasoning,
