@@ -19,9 +19,7 @@ serve: $(VENV)/base ## serve the default model on 127.0.0.1:8484; the first star
 	@exec $(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/dev ## run the tests, with the scripted model and a small real one (93 MB, fetched once)
-	@echo "== the small model"
-	@$(BIN)/antiphon pull smollm2-135m-instruct
-	@echo "== tests"
+	@echo "== tests (the first run fetches the small model into .models)"
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev ## look at the code: style, types, layers, sizes
@@ -36,7 +34,6 @@ check: $(VENV)/dev ## look at the code: style, types, layers, sizes
 
 soak: $(VENV)/dev ## run the long tests, with the default model; PART=name chooses among them
 	@$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct
-	@$(BIN)/antiphon pull smollm2-135m-instruct
 	@$(BIN)/python -m pytest -m "soak or default_model" $(if $(PART),-k "$(PART)") $(ARGS)
 
 bench: $(VENV)/dev ## measure what the server costs, beside the bare engine

@@ -6,7 +6,7 @@ Knows nothing of what a command does: `commands/` does it, and is imported only 
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from cyclopts import App, ArgumentCollection, Parameter
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Env, Toml
 
 from antiphon import __version__
@@ -18,16 +18,23 @@ FILE = "antiphon.toml"
 def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Fill what neither flags nor environment gave from the file of settings.
 
-    A key that is no setting is refused by `serve`, which has them all; the other commands take theirs.
+    Only for commands that have --config. A key that is no setting is refused by `serve`, which has
+    them all; the others take theirs.
     """
-    chosen = arguments.get("--config")
-    given = chosen.tokens[0].value if chosen is not None and chosen.tokens else None
-    Toml(
-        Path(given or FILE),
-        must_exist=given is not None,
-        allow_unknown=commands != ("serve",),
-        use_commands_as_keys=False,
-    )(app, commands, arguments)
+    chosen = arguments.get("--config", default=None)
+    if chosen is None:
+        return
+    path = Path(chosen.tokens[0].value if chosen.tokens else FILE).expanduser()
+    if not path.exists():
+        if chosen.tokens:
+            raise CycloptsError(msg=f"There is no file {path}.")
+        return
+    file = Toml(path, allow_unknown=commands != ("serve",), use_commands_as_keys=False)
+    try:
+        _ = file.config
+    except CycloptsError as error:
+        raise CycloptsError(msg=f"{path}: {error.msg}") from error
+    file(app, commands, arguments)
 
 
 Json: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]

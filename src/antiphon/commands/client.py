@@ -93,11 +93,15 @@ class Client:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise Trouble(f"{url} is no http or https address: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Trouble(f"{url} is no http or https address.")
         self.url = parts.geturl().rstrip("/")
         self._secure = parts.scheme == "https"
-        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._host, self._port, self._path = parts.hostname, port, parts.path.rstrip("/")
 
     def models(self) -> list[str]:
         """The names that the server serves, the default first. Raises `Trouble`."""
