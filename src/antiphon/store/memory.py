@@ -248,9 +248,10 @@ class MemoryStore:
 
     def _runs(self, project: str, response_id: str, epoch: int) -> Row:
         row = self._running.get((project, response_id))
-        if row is None or row.epoch != epoch:
-            raise StaleEpoch(response_id)
-        return row
+        if row is not None and row.epoch == epoch:
+            return row
+        del row  # or it would live as long as the exception
+        raise StaleEpoch(response_id)
 
     def _open(self, opening: Opening) -> None:
         project, response = opening.project, opening.response
@@ -268,6 +269,9 @@ class MemoryStore:
             position=position,
         )
         self._rows[project, response.id] = self._running[project, response.id] = row
+        record = None if opening.record is None else self._records.get((project, *opening.record))
+        if record is not None:
+            record.response_id = response.id
         if len(self._rows) > self._capacity:
             oldest = next((row for row in self._rows.values() if row.ended_at is not None), None)
             if oldest is not None:
@@ -315,7 +319,7 @@ def _done(write: Callable[[], None]) -> Awaitable[None]:
         write()
         future.set_result(None)
     except (Problem, StaleEpoch) as refusal:
-        future.set_exception(refusal)
+        future.set_exception(refusal.with_traceback(None))  # whose frames would hold on to what is deleted later
     return future
 
 

@@ -91,6 +91,7 @@ class SqliteStore:
             conversation=opening.conversation,
             request=opening.request,
             expires_at=opening.expires_at,
+            record=opening.record,
         )
         return self._submit(responses.open_, begun)
 

@@ -48,6 +48,7 @@ class Begun(Struct, frozen=True):
     conversation: str | None
     request: bytes | None
     expires_at: int | None
+    record: tuple[str, str] | None
 
 
 class Ended(Struct, frozen=True):
@@ -84,6 +85,8 @@ def open_(w: Writing, begun: Begun) -> None:
     )
     if begun.inputs:
         take_in(w, place, begun.inputs, place.position if bound else None)
+    if begun.record is not None:
+        w.execute(SQL["fulfil"], (begun.id, begun.project, *begun.record))
     w.running[begun.project, begun.id] = Running(number, place, 0, has_log=False, bound=bound)
 
 

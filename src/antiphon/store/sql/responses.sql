@@ -25,6 +25,9 @@ INSERT INTO chunk (thread, position, first, last, data) VALUES (?, ?, ?, ?, ?);
 -- name: mark_log
 UPDATE response SET has_log = 1 WHERE n = ?;
 
+-- name: fulfil
+UPDATE record SET response_id = ? WHERE project = ? AND scope = ? AND key = ?;
+
 -- name: close
 UPDATE response SET ended_at = ?, has_log = ?, lease_until = 0, request = NULL, body = ? WHERE n = ?;
 
