@@ -15,6 +15,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 6
 # Modules without a test file of their own name, and why. A reason that no longer holds is a breach too.
 UNTESTED = {
     "__main__.py": "one call; tests/test_cli.py runs it as a program",
+    "core/ports.py": "Protocols without code; tests/conformance holds what satisfies them to what they say",
+    "core/signals.py": "structs without code; tests/observe shows what becomes of each",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -10,12 +10,15 @@ from tests.commands.speaker import BREAK, answer, event, speaking
 LINE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20).map(str.encode)
 
 
-@given(st.lists(st.lists(LINE, min_size=1, max_size=3), max_size=5), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
-def test_frames_give_back_the_data_of_each_event(events: list[list[bytes]], end: bytes, comments: bool) -> None:
+@given(
+    st.lists(st.lists(LINE, min_size=1, max_size=3), max_size=5),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.sampled_from([[], [b": ping", b"id: 7"]]),
+)
+def test_frames_give_back_the_data_of_each_event(events: list[list[bytes]], end: bytes, others: list[bytes]) -> None:
     lines: list[bytes] = []
     for data in events:
-        lines += [b"event: some" + end, *([b": ping" + end, b"id: 7" + end] if comments else [])]
-        lines += [b"data: " + piece + end for piece in data] + [end]
+        lines += [line + end for line in (b"event: some", *others, *(b"data: " + piece for piece in data), b"")]
     assert list(frames(lines)) == [b"\n".join(data) for data in events]
 
 

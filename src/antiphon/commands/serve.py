@@ -7,6 +7,8 @@ import errno
 import socket
 import sys
 
+import msgspec
+
 from antiphon.core.ports import StoreError
 from antiphon.settings import Settings
 
@@ -27,12 +29,17 @@ def taken(host: str, port: int) -> str | None:
 
 def banner(settings: Settings) -> str:
     """What a person wants to know first: the address, the model, a line to try."""
+    from antiphon.models import catalogue
+    from antiphon.models.embedded import served_name
+
     reach = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not listened on
     base = f"http://[{reach}]:{settings.port}/v1" if ":" in reach else f"http://{reach}:{settings.port}/v1"
+    model = served_name(settings.model or catalogue.load().default)
+    body = msgspec.json.encode({"model": model, "input": "Say hello."}).decode()
     return f"""\
 Antiphon at {base}  (Ctrl-C ends it)
-Model: {settings.model or "the default one"}; see `antiphon models`
-Try:   curl {base}/responses -H 'Content-Type: application/json' -d '{{"input": "Say hello."}}'
+Model: {model}
+Try:   curl {base}/responses -H 'Content-Type: application/json' -d '{body}'
 """
 
 
