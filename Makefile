@@ -36,9 +36,9 @@ soak: $(VENV)/dev ## run the long tests, with the default model; PART=name choos
 	@$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct
 	@$(BIN)/python -m pytest -m "soak or default_model" $(if $(PART),-k "$(PART)") $(ARGS)
 
-bench: $(VENV)/dev ## measure what the server costs, beside the bare engine
+bench: $(VENV)/dev ## measure tokens a second beside the bare engine; PART=name measures another part of bench/
 	@$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.$(or $(PART),embedded) $(ARGS)
 
 docs: $(VENV)/docs ## build the documents as a site, in site/
 	@$(BIN)/zensical build $(ARGS)
