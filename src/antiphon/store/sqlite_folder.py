@@ -18,6 +18,8 @@ DATABASE = "antiphon.db"
 LOCK = "antiphon.lock"
 APPLICATION = 0x416E7470
 """The mark of our databases in SQLite's header: "Antp"."""
+PATIENCE = 5.0
+"""Seconds for which a connection waits for another program that holds the database."""
 RETRY_AFTER = 5.0
 """Seconds after which a client may try again when the store could not be used."""
 
@@ -64,7 +66,7 @@ def writing(folder: Path) -> sqlite3.Connection:
     path = folder / DATABASE
     with _explained(path):
         _make_private(path)
-        connection = sqlite3.connect(path, timeout=5, isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, cached_statements=256)
         try:
             _refuse_foreign(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -88,7 +90,7 @@ def reading(folder: Path) -> sqlite3.Connection:
     """A connection that only reads, for any thread, one at a time."""
     uri = (folder / DATABASE).absolute().as_uri() + "?mode=ro"
     return sqlite3.connect(
-        uri, uri=True, timeout=5, isolation_level=None, cached_statements=128, check_same_thread=False
+        uri, uri=True, timeout=PATIENCE, isolation_level=None, cached_statements=128, check_same_thread=False
     )
 
 

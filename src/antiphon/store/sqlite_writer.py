@@ -29,6 +29,12 @@ LARGEST = 512
 """Calls in one commit at most, so that the first of them does not wait for ever."""
 PURGE_WAIT = 0.5
 """Seconds between two attempts to empty the write-ahead log of what was deleted."""
+SCRUB_IDLE, SCRUB_WAIT, SCRUB_LARGEST = 60.0, 600.0, 64 * 1024 * 1024
+"""The database is rebuilt after so many seconds without a call, at most so often, up to so many bytes.
+
+SQLite overwrites what is deleted, but where pages were balanced a copy of a row can stay in a page's
+free space: one deletion in some ten thousand, until the page is written again (docs/log.md).
+"""
 
 
 class Writer:
@@ -89,19 +95,23 @@ class Writer:
             connection.close()
 
     def _serve(self, writing: Writing) -> None:
-        tried = 0.0
+        purged = scrubbed = 0.0
+        scrub = False
         while True:
+            patience = PURGE_WAIT if writing.purge else SCRUB_IDLE if scrub else None
             try:
-                first = self._calls.get(timeout=PURGE_WAIT if writing.purge else None)
-                batch, ended = self._take(first)
+                batch, ended = self._take(self._calls.get(timeout=patience))
+            except queue.Empty:
+                if scrub and not writing.purge and time.monotonic() > scrubbed + SCRUB_WAIT:
+                    scrub, scrubbed = False, time.monotonic()
+                    scrubbed_away(writing.connection, SCRUB_LARGEST)
+            else:
                 if batch:
                     self._settle(_commit(writing, batch))
                 if ended:
                     return
-            except queue.Empty:
-                pass
-            if writing.purge and time.monotonic() > tried + PURGE_WAIT:
-                tried = time.monotonic()
+            if writing.purge and time.monotonic() > purged + PURGE_WAIT:
+                scrub, purged = True, time.monotonic()
                 writing.purge = not _purged(writing.connection)
 
     def _take(self, first: Call | None) -> tuple[list[Call], bool]:
@@ -157,6 +167,19 @@ def _purged(connection: sqlite3.Connection) -> bool:
     except sqlite3.Error:
         return False
     return not busy
+
+
+def scrubbed_away(connection: sqlite3.Connection, largest: int) -> bool:
+    """Rebuild the database where it is at most so large, so that nothing deleted is left in any page; says whether."""
+    pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+    size: int = connection.execute("PRAGMA page_size").fetchone()[0]
+    if pages * size > largest:
+        return False
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.Error:
+        return False
+    return _purged(connection)
 
 
 def _tell(outcomes: list[Outcome]) -> None:
