@@ -350,6 +350,34 @@ class Store(Responses, Conversations, Queue, Records, Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Makes blobs that a client carries and can neither read nor change (protocol §8.6)."""
+
+    def seal(self, project: str, kind: str, plaintext: bytes) -> str:
+        """A blob that opens for the same project and kind only."""
+        ...
+
+    def open(self, project: str, kind: str, text: str, *, param: str) -> bytes:
+        """What was sealed. Raises `Problem` 400 `invalid_encrypted_content` at `param` for any other text."""
+        ...
+
+
+class Fetched(Struct, frozen=True):
+    """What stood at an address: the media type that its server gave ("" for none), and where it was in the end."""
+
+    content_type: str
+    data: bytes
+    url: str
+
+
+class Fetcher(Protocol):
+    """Fetches what a request gives the address of."""
+
+    async def fetch(self, url: str, wanted: Literal["image", "file"], *, param: str) -> Fetched:
+        """What stands there. Raises `Problem` 400 at `param`, with the codes of protocol §3.1 for images."""
+        ...
+
+
 class Telemetry(Protocol):
     """Where the server tells of itself: one call, whatever listens."""
 
