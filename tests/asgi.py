@@ -133,9 +133,7 @@ class Rooms:
     signals: list[Signal]
     process: "Process"
 
-    def begin(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Exchanging:
+    def begin(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Exchanging:
         """Send a request, and go on at once. A body that is not bytes is sent as JSON."""
         path, _, query = path.partition("?")
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -165,9 +163,7 @@ class Rooms:
         await self.door(scope, receive, exchanging.send)
         assert exchanging.done or exchanging.gone.is_set() or not exchanging.status, "an answer without an end"
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a request; its whole answer."""
         return await self.begin(method, path, body, headers).end()
 
@@ -228,7 +224,7 @@ def _gone(*_: object) -> None:
     raise asyncio.CancelledError
 
 
-def rooms(  # noqa: PLR0913  what a test varies of a server, each by its name
+def rooms(
     store: Store | None = None,
     *models: Served,
     width: int = 4,
@@ -273,6 +269,7 @@ def rooms(  # noqa: PLR0913  what a test varies of a server, each by its name
 async def serving(store: Store | None = None, *models: Served, **options: Any) -> AsyncIterator[Rooms]:
     """A server that runs; it is told to stop at the end, and lets nothing behind."""
     made = rooms(store, *models, **options)
+    await made.store.start()
     await made.worker.start()
     try:
         yield made

@@ -21,7 +21,7 @@ def full() -> Problem:
 
 
 class ReinedStore(MemoryStore):
-    """`hold` keeps writes waiting until `release`; the kinds of write in `failing` fail. `wrote` counts what came."""
+    """`hold` keeps writes waiting until `commit`; the kinds of write in `failing` fail. `wrote` counts what came."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ReinedStore(MemoryStore):
         """From now on nothing is committed."""
         self.holding = True
 
-    async def release(self, count: int | None = None) -> None:
+    async def commit(self, count: int | None = None) -> None:
         """Commit the oldest `count` writes that wait; all of them without it, and hold no more."""
         if count is None:
             self.holding = False

@@ -1,12 +1,11 @@
-"""`POST /responses` and what ends a response: what is promised of each kind of run (DESIGN §4), at the door."""
+"""`POST /responses`: what is promised of foreground runs (DESIGN §4), at the door."""
 
 import asyncio
 import json
-from typing import Any
 
 import pytest
 
-from tests.asgi import Exchanging, Rooms, script, serving, slow, until
+from tests.asgi import Exchanging, script, serving, slow, until
 from tests.grammar import parse_sse
 from tests.stores import ReinedStore
 
@@ -39,7 +38,7 @@ async def test_no_token_of_a_stream_waits_for_the_disk_but_its_end_does() -> Non
         assert "".join(event.get("delta", "") for event in reading.events()) == "one two three"
         assert not set(kinds(reading)) & set(TERMINAL)
         assert b"[DONE]" not in reading.raw
-        await store.release()
+        await store.commit()
         answer = await reading.end()
     assert answer.events()[-1]["type"] == "response.completed"
     assert answer.body.endswith(b"data: [DONE]\n\n")
@@ -52,7 +51,7 @@ async def test_a_json_answer_waits_for_its_commit() -> None:
         reading = server.creating("hello")
         await until(lambda: store.waiting == 2)
         assert (reading.status, store.wrote) == (0, ["open", "close"])
-        await store.release()
+        await store.commit()
         answer = await reading.end()
         assert (answer.status, answer.json()["status"]) == (200, "completed")
 
@@ -164,283 +163,6 @@ async def test_a_background_run_outlives_its_reader() -> None:
         assert (await server.at(name, "completed", "cancelled"))["status"] == "completed"
 
 
-# Background
-
-
-async def test_a_background_event_is_seen_after_its_commit() -> None:
-    store = ReinedStore()
-    async with serving(store) as server:
-        store.hold()
-        reading = server.creating("one two three", stream=True, background=True)
-        await until(lambda: store.waiting == 2)
-        assert reading.status == 0
-        await store.release(2)
-        await until(lambda: len(reading.events()) == 2)
-        assert kinds(reading) == ["response.created", "response.queued"]
-        await until(lambda: store.waiting == 1)
-        seen = reading.raw
-        await asyncio.sleep(0.05)  # the model has said everything by now
-        assert reading.raw == seen
-        await store.release(1)
-        await until(lambda: reading.raw != seen)
-        assert not set(kinds(reading)) & set(TERMINAL)
-        await store.release()
-        assert (await reading.end()).events()[-1]["type"] == "response.completed"
-
-
-async def test_a_background_response_is_polled() -> None:
-    async with serving() as server:
-        response = await server.made(script({"text": "one", "delay": 0.05}, {"call": {"name": "f"}}), background=True)
-        assert (response["status"], response["background"], response["output"]) == ("queued", True, [])
-        assert response["usage"] is None
-        assert (await server.at(response["id"], "in_progress", "completed"))["status"] == "in_progress"
-        final = await server.at(response["id"], "completed")
-        assert [item["type"] for item in final["output"]] == ["message", "function_call"]
-        assert final["completed_at"] is not None
-
-
-async def test_a_background_response_that_is_not_streamed_shows_finished_items_only() -> None:
-    steps = script({"reasoning": "done", "whole": True}, {"text": "w ", "whole": True, "count": 60, "delay": 0.005})
-    async with serving(heartbeat=0.02) as server:
-        name = (await server.made(steps, background=True))["id"]
-        watching = server.begin("GET", f"/v1/responses/{name}?stream=true")
-        seen: list[list[str]] = []
-        while (response := await server.get(f"/responses/{name}"))["status"] in ("queued", "in_progress"):
-            seen.append([item["type"] for item in response["output"]])
-            assert all(item["status"] == "completed" for item in response["output"])
-            assert not watching.events()
-            await asyncio.sleep(0.005)
-        assert ["reasoning"] in seen and ["reasoning", "message"] not in seen
-        answer = await watching.end()
-        assert answer.body.startswith(b": ping\n\n")
-        assert answer.events()[-1]["response"] == await server.get(f"/responses/{name}")
-
-
-async def test_what_cannot_be_kept_is_not_begun_in_the_background() -> None:
-    store = ReinedStore()
-    async with serving(store) as server:
-        store.failing = {"open"}
-        assert (await server.create("hello", background=True)).error() == (503, "store_unavailable", None)
-        assert (await server.create("hello", background=True, store=False)).error()[1:] == ("unsupported_value", "store")
-        assert not server.runner._running  # noqa: SLF001
-
-
-async def test_a_background_run_waits_for_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("antiphon.runs.keeping.RETRY", 0.01)
-    store = ReinedStore()
-    async with serving(store) as server:
-        name = (await server.made(slow(10), background=True))["id"]
-        store.failing = {"append", "close"}
-        await until(lambda: store.wrote.count("append") > 4)
-        assert (await server.get(f"/responses/{name}"))["status"] in ("queued", "in_progress")
-        store.failing = {"close"}
-        await until(lambda: store.wrote.count("close") > 2)
-        store.failing = set()
-        assert (await server.at(name, "completed", "failed"))["status"] == "completed"
-
-
-# Cancel
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_cancel_stops_a_background_run_for_good(stream: bool) -> None:
-    async with serving() as server:
-        reading = server.creating(slow(), stream=stream, background=True)
-        name = await begun(reading) if stream else (await reading.end()).json()["id"]
-        await server.at(name, "in_progress")
-        async with asyncio.timeout(1):
-            cancelled = await server.ask("POST", f"/v1/responses/{name}/cancel")
-        response = cancelled.json()
-        assert (cancelled.status, response["status"]) == (200, "cancelled")
-        assert (response["completed_at"], response["error"], response["usage"]) == (None, None, None)
-        assert response["incomplete_details"] is None
-        assert all(item["status"] == "incomplete" for item in response["output"])
-        again = await server.ask("POST", f"/v1/responses/{name}/cancel")
-        assert (again.status, again.json()) == (200, response)
-        if stream:
-            events = (await reading.end()).events()
-            assert (events[-1]["type"], events[-1]["response"]) == ("response.incomplete", response)
-        await asyncio.sleep(0.02)
-        assert await server.get(f"/responses/{name}") == response
-
-
-async def test_cancel_of_what_waits_and_of_what_has_ended() -> None:
-    async with serving(width=1) as server:
-        first = (await server.made(slow(), background=True))["id"]
-        second = (await server.made("second", background=True))["id"]
-        response = (await server.ask("POST", f"/v1/responses/{second}/cancel")).json()
-        assert (response["status"], response["output"]) == ("cancelled", [])
-        await server.ask("POST", f"/v1/responses/{first}/cancel")
-        third = (await server.made("third", background=True))["id"]
-        done = await server.at(third, "completed")
-        assert (await server.ask("POST", f"/v1/responses/{third}/cancel")).json() == done
-        assert (await server.get(f"/responses/{second}"))["status"] == "cancelled"
-
-
-async def test_cancel_at_any_moment_leaves_one_end() -> None:
-    """Requests that come together with every step of a run's life."""
-    async with serving(width=2) as server:
-        ends = []
-        for turns in range(24):
-            name = (await server.made(slow(3, 0.001), background=True, stream=False))["id"]
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            cancelled = [server.begin("POST", f"/v1/responses/{name}/cancel") for _ in range(2)]
-            told = [(await one.end()).json() for one in cancelled]
-            assert told[0] == told[1] == await server.get(f"/responses/{name}")
-            ends.append(told[0]["status"])
-        assert set(ends) <= {"cancelled", "completed"} and "cancelled" in ends
-        assert not server.runner._running  # noqa: SLF001
-
-
-async def test_a_synchronous_response_cannot_be_cancelled() -> None:
-    async with serving() as server:
-        name = (await server.made("hello"))["id"]
-        answer = await server.ask("POST", f"/v1/responses/{name}/cancel")
-        assert answer.error() == (400, None, None)
-        assert answer.json()["error"]["message"] == "Cannot cancel a synchronous response."
-        assert (await server.ask("POST", "/v1/responses/resp_unknown/cancel")).error() == (404, None, None)
-
-
-# Delete
-
-
-@pytest.mark.parametrize("background", [False, True])
-async def test_delete_while_running_ends_the_stream_and_then_it_is_gone(background: bool) -> None:
-    async with serving() as server:
-        reading = server.creating(slow(), stream=True, background=background)
-        name = await begun(reading)
-        answer = await server.ask("DELETE", f"/v1/responses/{name}")
-        assert answer.json() == {"id": name, "object": "response", "deleted": True}
-        last = (await reading.end()).events()[-1]
-        assert (last["type"], last["response"]["status"]) == ("response.incomplete", "cancelled")
-        for method, path in (("GET", ""), ("GET", "?stream=true"), ("DELETE", ""), ("POST", "/cancel")):
-            assert (await server.ask(method, f"/v1/responses/{name}{path}")).error() == (404, None, None)
-
-
-async def test_delete_of_what_waits() -> None:
-    async with serving(width=1) as server:
-        first = (await server.made(slow(), background=True))["id"]
-        second = (await server.made("second", background=True))["id"]
-        assert (await server.ask("DELETE", f"/v1/responses/{second}")).status == 200
-        assert (await server.ask("GET", f"/v1/responses/{second}")).status == 404
-        assert (await server.ask("DELETE", f"/v1/responses/{first}")).status == 200
-
-
-# What stood before
-
-
-async def test_a_chain_a_branch_and_what_cannot_be_continued() -> None:
-    async with serving() as server:
-        first = await server.made("one")
-        second = await server.made("two", previous_response_id=first["id"])
-        for parent, before in ((first, ["one", "one"]), (second, ["one", "one", "two", "two"])):
-            child = await server.made("more", previous_response_id=parent["id"])
-            page = await server.get(f"/responses/{child['id']}/input_items?order=asc")
-            assert [item["content"][0]["text"] for item in page["data"]] == [*before, "more"]
-        for unknown in ("resp_unknown", "x", ""):
-            answer = await server.create("two", previous_response_id=unknown)
-            assert answer.error() == (400, "previous_response_not_found", "previous_response_id")
-        hidden = await server.made("secret", store=False)
-        answer = await server.create("two", previous_response_id=hidden["id"])
-        assert answer.error()[1] == "previous_response_not_found"
-
-
-async def test_only_what_has_ended_well_can_be_continued() -> None:
-    async with serving() as server:
-        running = (await server.made(slow(), background=True))["id"]
-        failed = (await server.made(script({"text": "a"}, {"fail": {}})))["id"]
-        cut = await server.made("one two three four", max_output_tokens=2)
-        assert (cut["status"], cut["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
-        assert (await server.create("on", previous_response_id=cut["id"])).status == 200
-        for name in (running, failed):
-            for background in (False, True):
-                answer = await server.create("on", previous_response_id=name, background=background)
-                assert answer.error() == (400, "invalid_value", "previous_response_id")
-        await server.ask("POST", f"/v1/responses/{running}/cancel")
-        answer = await server.create("on", previous_response_id=running)
-        assert answer.error() == (400, "invalid_value", "previous_response_id")
-        assert "cancelled" in answer.json()["error"]["message"]
-
-
-async def test_two_pasts_at_once_are_a_400() -> None:
-    async with serving() as server:
-        for path in ("responses", "responses/input_tokens"):
-            body = {"model": "scripted", "input": "a", "previous_response_id": "resp_1", "conversation": "conv_1"}
-            answer = await server.ask("POST", f"/v1/{path}", body)
-            assert answer.error() == (400, "invalid_value", "previous_response_id")
-
-
-def call(call_id: str) -> dict[str, Any]:
-    return {"type": "function_call", "call_id": call_id, "name": "f", "arguments": "{}"}
-
-
-def output(call_id: str) -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": call_id, "output": "42"}
-
-
-async def test_calls_and_outputs_belong_together() -> None:
-    async with serving() as server:
-        for orphan in ([output("c")], [output("c"), call("c")], [call("a"), output("b")]):
-            answer = await server.create(orphan)
-            assert answer.error() == (400, None, "input")
-        assert "call_id c" in (await server.create([output("c")])).json()["error"]["message"]
-        assert (await server.create([call("c")])).error() == (400, None, "input")
-        asked = await server.made(script({"call": {"name": "f", "call_id": "call_1", "arguments": {}}}))
-        left_open = await server.create("and now?", previous_response_id=asked["id"])
-        assert left_open.error() == (400, None, "input")
-        assert "call_1" in left_open.json()["error"]["message"]
-        assert (await server.create([output("call_1")], previous_response_id=asked["id"])).status == 200
-
-
-async def test_items_that_come_back_with_our_ids_are_accepted() -> None:
-    async with serving() as server:
-        first = await server.made("one")
-        again = [{"role": "user", "content": "one"}, *first["output"], {"role": "user", "content": "two"}]
-        for previous in (None, first["id"]):
-            second = await server.made(again, previous_response_id=previous)
-            page = await server.get(f"/responses/{second['id']}/input_items?order=asc")
-            assert first["output"][0] in page["data"]
-
-
-async def test_a_reference_stands_for_the_item() -> None:
-    async with serving() as server:
-        first = await server.made("one")
-        name = first["output"][0]["id"]
-        for reference in ({"type": "item_reference", "id": name}, {"id": name}):
-            second = await server.made([reference, {"role": "user", "content": "two"}])
-            page = await server.get(f"/responses/{second['id']}/input_items?order=asc")
-            assert page["data"][0] == first["output"][0]
-        answer = await server.create([{"role": "user", "content": "a"}, {"id": "msg_unknown"}])
-        assert answer.error() == (404, None, "input[1].id")
-
-
-# Counting
-
-
-async def test_input_tokens_are_counted_and_nothing_is_run() -> None:
-    store = ReinedStore()
-    async with serving(store) as server:
-        first = await server.made("one two three")
-        wrote = list(store.wrote)
-
-        async def count(**body: Any) -> int:
-            answer = await server.ask("POST", "/v1/responses/input_tokens", body)
-            assert answer.json().keys() == {"object", "input_tokens"}
-            assert answer.json()["object"] == "response.input_tokens"
-            tokens: int = answer.json()["input_tokens"]
-            return tokens
-
-        assert await count(model="scripted", input="a b c d") == 4
-        assert await count(model="scripted", input="a b", instructions="x y z") == 5
-        assert await count(model="scripted", input="a", previous_response_id=first["id"]) == 7
-        assert await count() == 0
-        assert store.wrote == wrote
-        answer = await server.ask("POST", "/v1/responses/input_tokens", {"input": "a", "previous_response_id": "x"})
-        assert answer.error() == (400, "previous_response_not_found", "previous_response_id")
-        assert (await server.ask("POST", "/v1/responses/input_tokens", {"model": "nobody"})).status == 404
-
-
 # Readers
 
 
@@ -507,5 +229,3 @@ async def test_concurrent_requests_under_shared_keys_run_once_each() -> None:
         assert {answer.error()[1] for answer in answers if answer.status == 409} <= {"idempotency_in_progress"}
         ended = [signal for signal in server.signals if type(signal).__name__ == "RunEnded"]
         assert len(ended) == 8
-
-

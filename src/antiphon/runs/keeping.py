@@ -176,6 +176,7 @@ class Background:
         self._looked = len(run.log)
         self._whole = len(run.log)
         self._writing: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def opened(self) -> None:
         """The row and the first events are committed before anybody is answered."""
@@ -195,6 +196,7 @@ class Background:
     async def ended(self, response: Response) -> None:
         """Kept, however long the store takes; seen after that."""
         run = self._run
+        self._ending = True
         if self._writing is not None:
             await self._writing
         while True:
@@ -235,6 +237,8 @@ class Background:
     def _upto(self) -> int:
         """How far may be committed: everything, or where it begins and up to the last item that is done."""
         log = self._run.log
+        if self._ending:  # what is left goes with the end, in one commit
+            return self._committed
         if self._run.request.stream:
             return len(log)
         for place, event in enumerate(log.events(self._looked), start=self._looked + 1):

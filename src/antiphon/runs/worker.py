@@ -41,15 +41,8 @@ class Worker:
         """Take up what a dead process left (DESIGN §4, "Recovery"), in the order in which it was asked."""
         for left in await self._queue.interrupted():
             await self._runner.interrupt(left)
-        taken = 0
-        while (claim := await self._queue.claim(time.time(), time.time() + LEASE, None)) is not None:
-            request = convert(msgspec.json.decode(claim.request), Request)
-            self._waiting.append(self._runner.adopt(claim, request))
-            taken += 1
-        if taken:
-            self._telemetry(Note("background runs taken up again", {"count": taken}))
+        await self._take_up()
         self._keeper = asyncio.get_running_loop().create_task(self._keep_leases())
-        self._fill()
 
     def submit(self, run: Run) -> None:
         """Carry a run that was admitted, when its turn comes; where the server stops, another process will."""
@@ -84,6 +77,21 @@ class Worker:
             if run.epoch and run.emitter.fold.response.status not in TERMINAL:
                 await self._release(run)
 
+    async def _take_up(self) -> None:
+        """Take the runs that nobody holds, the oldest first."""
+        taken = 0
+        while (claim := await self._queue.claim(time.time(), time.time() + LEASE, None)) is not None:
+            known = self._runner.running(claim.project, claim.response.id)
+            if known is not None:  # it waits here; now it is held as well
+                known.epoch = claim.epoch
+                continue
+            request = convert(msgspec.json.decode(claim.request), Request)
+            self._waiting.append(self._runner.adopt(claim, request))
+            taken += 1
+        if taken:
+            self._telemetry(Note("background runs taken up again", {"count": taken}))
+        self._fill()
+
     def _fill(self) -> None:
         while self._waiting and len(self._carrying) < self._width and not self._stopping:
             run = self._waiting.popleft()
@@ -114,6 +122,7 @@ class Worker:
                 continue
             if claim is not None:
                 run.epoch = claim.epoch
+            if run.epoch:
                 return True
             break
         self._runner.leave(run)
@@ -142,6 +151,10 @@ class Worker:
             for run in [*(run for run, _ in self._carrying.values()), *self._waiting]:
                 if run.epoch:
                     await self._renew(run)
+            try:
+                await self._take_up()
+            except Problem as problem:
+                self._telemetry(Note("no runs could be taken up", {"why": problem.message}))
 
     async def _renew(self, run: Run) -> None:
         try:

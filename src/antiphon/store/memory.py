@@ -74,7 +74,9 @@ class MemoryStore:
         self._records: dict[tuple[str, str, str], Record] = {}
 
     async def start(self) -> None:
-        """Nothing to open."""
+        """Nothing to open; what is leased is so by nobody who lives."""
+        for row in self._running.values():
+            row.lease_until = 0
 
     async def stop(self) -> None:
         """Nothing to close."""
@@ -230,11 +232,11 @@ class MemoryStore:
 
     async def sweep(self, now: int, log_before: int) -> int:
         """Forget a small batch of what is past its time."""
-        rows = list(self._rows.values())
-        expired = [row for row in rows if _expired(row, now)][:BATCH]
+        expired = [row for row in self._rows.values() if _expired(row, now)][:BATCH]
         for row in expired:
             self._forget(row)
-        logs = [row for row in rows if row.chunks and row.ended_at is not None and row.ended_at < log_before][:BATCH]
+        ended = [row for row in self._rows.values() if row.ended_at is not None and row.ended_at < log_before]
+        logs = [row for row in ended if row.chunks][:BATCH]
         for row in logs:
             row.chunks = []
         old = [key for key, record in self._records.items() if record.created_at <= now - RECORD_LIFE][:BATCH]

@@ -56,6 +56,7 @@ class SqliteStore:
         except BaseException:
             lock.release()
             raise
+        await self._submit(runs.unhold)
         self._lock = lock
         self._readers = ThreadPoolExecutor(READERS, "antiphon-reader", initializer=self._connect)
 

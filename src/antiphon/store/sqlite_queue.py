@@ -28,6 +28,11 @@ def interrupted(w: Writing) -> list[Claim]:
     return [_take(w, found, 0) for found in w.execute(SQL["interrupted"]).fetchall()]
 
 
+def unhold(w: Writing) -> None:
+    """End every lease: who starts on a folder knows that nobody else is there, so that its holder is dead."""
+    w.execute(SQL["unhold"], ())
+
+
 def lease(w: Writing, project: str, response_id: str, epoch: int, until: float) -> None:
     """Hold on to a run until then; 0 gives it back. Raises `StaleEpoch`."""
     w.execute(SQL["lease"], (until, running(w, project, response_id, epoch).n))

@@ -14,5 +14,8 @@ WHERE ended_at IS NULL AND background = 0 ORDER BY n;
 -- name: take
 UPDATE response SET epoch = ?, lease_until = ? WHERE n = ?;
 
+-- name: unhold
+UPDATE response SET lease_until = 0 WHERE ended_at IS NULL AND lease_until > 0;
+
 -- name: lease
 UPDATE response SET lease_until = ? WHERE n = ?;
