@@ -5,16 +5,21 @@ A crash is a server that is dropped with its tasks while its store stays; the ne
 
 import asyncio
 import json
+import time
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
+from antiphon.core.deltas import Delta
+from antiphon.core.ports import Turn
+from antiphon.core.prompt import Prompt
 from antiphon.core.wire import decode_event
-from antiphon.models.scripted import ScriptedModel
+from antiphon.models.scripted import ScriptedModel, script_of
 from antiphon.runs import worker as worker_room
 from tests.asgi import Rooms, rooms, script, serving, slow, until
 from tests.grammar import check_stream
-from tests.stores import ReinedStore
+from tests.stores import ReinedStore, full
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +28,28 @@ class Deaf(ScriptedModel):
     """A model that can't go on in the middle of a text."""
 
     continues = False
+
+
+class Counting(ScriptedModel):
+    """A model that knows who asked, in order, and how many it answered at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[str] = []
+        self.going = self.most = 0
+
+    async def open(self, prompt: Prompt) -> Turn:
+        self.begun.append(script_of(prompt.items)[0].text or "")
+        return self._counted(await super().open(prompt))
+
+    async def _counted(self, turn: Turn) -> AsyncIterator[Sequence[Delta]]:
+        self.going += 1
+        self.most = max(self.most, self.going)
+        try:
+            async for deltas in turn:
+                yield deltas
+        finally:
+            self.going -= 1
 
 
 async def started(store: ReinedStore, **options: Any) -> Rooms:
@@ -85,12 +112,8 @@ async def test_finished_items_stay_and_the_rest_is_made() -> None:
         assert final["status"] == "completed"
         assert final["output"][0] == before[0]
         assert [item["type"] for item in final["output"]] == ["reasoning", "message"]
-        assert await texts_of(final) == ["w " * 50]
+        assert final["output"][1]["content"][0]["text"] == "w " * 50
         check_stream(await kept_events(store, name))
-
-
-async def texts_of(response: dict[str, Any]) -> list[str]:
-    return [item["content"][0]["text"] for item in response["output"] if item["type"] == "message"]
 
 
 async def test_a_call_that_was_read_half_ends_the_run_as_interrupted() -> None:
@@ -255,14 +278,14 @@ async def test_a_server_that_stops_hands_back_and_the_next_goes_on() -> None:
         assert (await second.at(waiting, "completed"))["status"] == "completed"
 
 
-async def test_handing_back_never_ends_a_run_that_the_store_cannot_keep() -> None:
+async def test_handing_back_never_ends_a_run_that_the_store_cannot_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antiphon.runs.keeping.RETRY", 0.01)
     store = ReinedStore()
     first = await started(store)
     reading = first.creating(script({"text": "one", "delay": 0.05}), stream=True, background=True)
     await until(lambda: reading.status)
     store.failing = {"append", "close"}
-    await until(lambda: store.wrote.count("append") > 2)
-    await asyncio.sleep(0.1)  # the model has said everything by now
+    await until(lambda: store.wrote.count("close") > 2)
     await first.worker.stop()
     await reading.end()
     assert not {event["type"] for event in reading.events()} & {"response.completed", "response.failed"}
@@ -313,7 +336,7 @@ async def test_leases_are_renewed_while_a_run_is_carried_or_waits(monkeypatch: p
         for name in names:
             row = store._running["default", name]  # noqa: SLF001  a lease has no other outside
             assert row.epoch and row.lease_until > 0
-            assert await store.claim(__import__("time").time(), 0, name) is None
+            assert await store.claim(time.time(), 0, name) is None
         for name in names:
             await second.ask("POST", f"/v1/responses/{name}/cancel")
 
@@ -322,19 +345,16 @@ async def test_leases_are_renewed_while_a_run_is_carried_or_waits(monkeypatch: p
 
 
 async def test_no_more_run_at_once_than_the_width_and_in_order() -> None:
-    async with serving(width=2) as server:
-        names = [(await server.made(slow(15), background=True))["id"] for _ in range(6)]
-        most, begun = 0, []
-        while True:
-            statuses = {name: (await server.get(f"/responses/{name}"))["status"] for name in names}
-            going = [name for name in names if statuses[name] == "in_progress"]
-            begun += [name for name in going if name not in begun]
-            most = max(most, len(going))
-            if set(statuses.values()) == {"completed"}:
-                break
-            await asyncio.sleep(0.003)
-        assert most == 2
-        assert begun == names
+    model = Counting()
+    async with serving(None, model, width=2) as server:
+        texts = [f"run {n}" for n in range(6)]
+        names = [
+            (await server.made(script({"text": text, "delay": 0.01}), background=True))["id"] for text in texts
+        ]
+        for name in names:
+            await server.at(name, "completed")
+    assert model.most == 2
+    assert model.begun == texts
 
 
 async def test_a_claim_waits_for_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,15 +366,9 @@ async def test_a_claim_waits_for_a_store_that_fails(monkeypatch: pytest.MonkeyPa
         async def claim(self, now: float, until: float, response_id: str | None) -> Any:
             if response_id is not None and self.ill:
                 self.ill -= 1
-                raise_full()
+                raise full()
             return await super().claim(now, until, response_id)
 
     async with serving(Unwell()) as server:
         name = (await server.made("hello", background=True))["id"]
         assert (await server.at(name, "completed", "failed"))["status"] == "completed"
-
-
-def raise_full() -> None:
-    from tests.stores import full
-
-    raise full()
