@@ -39,19 +39,24 @@ class Server:
 
 @contextmanager
 def serving(model: str, data: Path, *options: str) -> Iterator[Server]:
-    """A server of that model, from the moment when it is ready. It is ended by its process id."""
+    """A server of that model that keeps nothing, from the moment when it is ready. It is ended by its process id."""
+    with running(model, data, "--ephemeral", *options) as (server, _):
+        yield server
+
+
+@contextmanager
+def running(model: str, data: Path, *options: str) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
+    """A server that keeps what it is told in `data`, and its process, which may be ended before this is left."""
     port = free_port()
     log = data / "server.log"
-    command = [sys.executable, "-m", "antiphon", "serve", "--port", str(port), "--model", model, "--ephemeral"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANTIPHON_")}
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "--data", str(data), *options], cwd=data, env=environment, stdout=output, stderr=output
+            [*command(model, data, port), *options], cwd=data, env=environment(), stdout=output, stderr=output
         )
     server = Server(model, port, data, process.pid, log)
     try:
         _wait(process, server)
-        yield server
+        yield server, process
     finally:
         process.terminate()
         try:
@@ -60,6 +65,19 @@ def serving(model: str, data: Path, *options: str) -> Iterator[Server]:
             process.kill()
             process.wait()
             raise AssertionError(f"the server did not end when told to:\n{server.wrote()[-2000:]}") from None
+
+
+def command(model: str, data: Path, port: int) -> list[str]:
+    """The command that serves."""
+    return [
+        *(sys.executable, "-m", "antiphon", "serve", "--port", str(port)),
+        *("--model", model, "--data", str(data)),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """The environment without settings of whoever runs the tests."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("ANTIPHON_")}
 
 
 def free_port() -> int:
