@@ -7,7 +7,6 @@ from tests.crash.verdict import Verdict
 _VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 
 
-
 @pytest.fixture
 def verdicts(request: pytest.FixtureRequest) -> dict[str, Verdict]:
     """What was counted so far, by model."""

@@ -119,7 +119,11 @@ class Verdict:
         if asked.background or asked.done:
             if asked.reads and read != kept[: len(read)]:
                 place = next(n for n, one in enumerate(read) if n >= len(kept) or one != kept[n])
-                self.wrong("reread differently", asked, f"event {place}: {read[place : place + 1]}, now {kept[place : place + 1]}")
+                self.wrong(
+                    "reread differently",
+                    asked,
+                    f"event {place}: {read[place : place + 1]}, now {kept[place : place + 1]}",
+                )
             if asked.reads and asked.background and len(read) != len(kept):
                 self.wrong("reread differently", asked, f"{len(read)} events were read, {len(kept)} are kept")
             return
