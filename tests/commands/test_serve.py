@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.commands.serve import banner, taken
+from antiphon.commands.serve import banner, taken, unusable
 from antiphon.settings import Settings
 from tests.served import Server, free_port
 
@@ -24,21 +24,41 @@ def test_the_address_it_names_is_one_that_can_be_called(host: str, named: str) -
     assert f"http://{named}:9000/v1" in banner(Settings(host=host, port=9000))
 
 
-def test_a_port_that_is_in_use_is_one_clear_line(server: Server, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "antiphon", "serve", "--model", "scripted", "--ephemeral", "--port", str(server.port)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def refusal(folder: Path, *options: str) -> str:
+    """What `antiphon serve` says when it can't, having said nothing else."""
+    command = [sys.executable, "-m", "antiphon", "serve", "--model", "scripted", *options]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert ended.stderr == (
+    return ended.stderr
+
+
+def test_a_port_that_is_in_use_is_one_clear_line(server: Server, tmp_path: Path) -> None:
+    assert refusal(tmp_path, "--ephemeral", "--port", str(server.port)) == (
         f"antiphon: port {server.port} of 127.0.0.1 is in use: "
         "stop what listens there, or choose another with --port.\n"
     )
+
+
+def test_a_data_folder_that_can_not_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / "data"
+    assert refusal(tmp_path, "--port", str(free_port()), "--data", str(data)) == (
+        f"antiphon: can't keep data in {data}: Not a directory. Choose another folder with --data.\n"
+    )
+
+
+def test_a_secret_that_is_damaged_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"short")
+    told = refusal(tmp_path, "--port", str(free_port()), "--data", str(tmp_path))
+    assert told.startswith(f"antiphon: {tmp_path / 'secret'} is damaged")
+    assert told.count("\n") == 1
+
+
+def test_the_first_start_makes_the_data_folder_for_its_owner_only(tmp_path: Path) -> None:
+    data = tmp_path / "a" / "b"
+    assert unusable(data) is None
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert unusable(data) is None
 
 
 def test_an_address_that_is_not_this_machines() -> None:

@@ -4,12 +4,15 @@ Knows nothing of how a request is answered.
 """
 
 import errno
+import os
 import socket
 import sys
+from pathlib import Path
 
 import msgspec
 
 from antiphon.core.ports import StoreError
+from antiphon.core.problems import Problem
 from antiphon.settings import Settings
 
 
@@ -43,9 +46,21 @@ Try:   curl {base}/responses -H 'Content-Type: application/json' -d '{body}'
 """
 
 
+def unusable(folder: Path) -> str | None:
+    """Why data can't be kept in the folder, which is made where it is missing; None where it can."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return f"can't keep data in {folder}: {error.strerror or error}. Choose another folder with --data."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"can't keep data in {folder}: it may not be written to. Choose another folder with --data."
+    return None
+
+
 def serve(settings: Settings) -> None:
-    """Serve until told to stop. Exits with 1 and one line where the address can't be had."""
-    if (why := taken(settings.host, settings.port)) is not None:
+    """Serve until told to stop. Exits with 1 and one line where the address or the data can't be had."""
+    why = taken(settings.host, settings.port) or (None if settings.ephemeral else unusable(settings.data))
+    if why is not None:
         print(f"antiphon: {why}", file=sys.stderr)
         raise SystemExit(1)
     print(banner(settings), flush=True)
@@ -55,4 +70,7 @@ def serve(settings: Settings) -> None:
         run(settings)
     except StoreError as fault:
         print(f"antiphon: {fault}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except Problem as problem:
+        print(f"antiphon: {problem.message}", file=sys.stderr)
         raise SystemExit(1) from None
