@@ -29,6 +29,7 @@ from antiphon.runs.worker import Worker
 from antiphon.store.memory import MemoryStore
 from tests.grammar import check_stream, parse_sse
 
+OPEN = Admission()
 WAIT = 20.0
 """Seconds after which a test that waits for something gives up; it bounds a hang, and measures nothing."""
 
@@ -144,7 +145,7 @@ class Rooms:
             "path": path,
             "raw_path": quote(path).encode(),
             "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items() if value],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
         }
         exchanging = Exchanging()
         exchanging.slow.set()
@@ -229,7 +230,7 @@ def rooms(
     *models: Served,
     width: int = 4,
     heartbeat: float = 15.0,
-    admission: Admission = Admission(),
+    admission: Admission = OPEN,
     keep: int = 0,
 ) -> Rooms:
     """A server that was put together and not started."""

@@ -19,7 +19,9 @@ async def claim(house: House, exchange: Exchange, body: JSON) -> Ticket | Replay
 
     Raises `Problem` 400 for a malformed key, 409 as `Idempotency.claim` does.
     """
-    key = exchange.header(b"idempotency-key") or exchange.header(b"x-idempotency-key")
+    key = exchange.header(b"idempotency-key")
+    if key is None:
+        key = exchange.header(b"x-idempotency-key")
     if key is None:
         return None
     scope = f"{exchange.scope['method']} {exchange.scope['path']}"
