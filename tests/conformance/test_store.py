@@ -245,6 +245,17 @@ async def test_a_chain_goes_on_where_its_tip_was_deleted(store: Store) -> None:
     assert texts(await store.history(P, other)) == ["q", "a", "q1", "a1"]
 
 
+async def test_a_turn_without_items_keeps_its_place_for_those_that_branched_from_it(store: Store) -> None:
+    root = await turn(store, "q", "a")
+    empty = await turn(store, [], [], follows=root)
+    child = await turn(store, "q1", "a1", follows=empty)
+    branch = await turn(store, "q2", "a2", follows=empty)
+    for gone in (empty, child):
+        await store.delete(P, gone)
+    await turn(store, "other", "other", follows=root)
+    assert texts(await store.history(P, branch)) == ["q", "a", "q2", "a2"]
+
+
 async def test_a_run_that_was_deleted_writes_no_more(store: Store) -> None:
     opening = begun()
     await store.open(opening)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 from msgspec.structs import replace
 
 from antiphon.core.items import Item, Message
@@ -47,6 +47,12 @@ class Alike(RuleBasedStateMachine):
         return [await self.stack.enter_async_context(started(name, folder / name, self.clock)) for name in ENGINES]
 
     def teardown(self) -> None:
+        try:
+            self.alike()
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
         self.loop.run_until_complete(self.stack.aclose())
         self.loop.close()
         self.folder.cleanup()
@@ -57,6 +63,19 @@ class Alike(RuleBasedStateMachine):
         for name, answer in zip(ENGINES, answers, strict=True):
             assert answer == answers[0], f"{name} differs"
         return answers[0]
+
+    @initialize(target=sent)
+    def first_items(self) -> Any:
+        """No bundle is empty: a draw from an empty one would end the example."""
+        return multiple(user("a"), user("b"), user("c"))
+
+    @initialize(target=responses)
+    def first_response(self) -> Any:
+        return self._turn(begun(), "completed", "a")
+
+    @initialize(target=conversations)
+    def first_conversation(self) -> str:
+        return self.create([user("start")])
 
     @rule(target=sent, text=TEXT)
     def write(self, text: str) -> Item:
@@ -86,10 +105,28 @@ class Alike(RuleBasedStateMachine):
         return self._begin(begun(items, conversation=conversation))
 
     def _begin(self, opening: Opening) -> Any:
+        """Gives the response's id, or nothing for the bundle where it was refused."""
         if self.both(lambda store: store.open(opening)) is not None:
             return multiple()
         self.known[opening.response.id] = opening
         return opening.response.id
+
+    @rule(target=responses, follows=responses | st.none(), items=st.lists(sent, max_size=2), status=STATUS, text=TEXT)
+    def turn(self, follows: str | None, items: list[Item], status: Any, text: str) -> Any:
+        """A whole turn, so that chains and forks grow fast."""
+        return self._turn(begun(items, follows=follows), status, text)
+
+    @rule(target=responses, conversation=conversations, items=st.lists(sent, max_size=2), status=STATUS, text=TEXT)
+    def turn_in(self, conversation: str, items: list[Item], status: Any, text: str) -> Any:
+        """The same in a conversation."""
+        return self._turn(begun(items, conversation=conversation), status, text)
+
+    def _turn(self, opening: Opening, status: Any, text: str) -> Any:
+        begun_ = self._begin(opening)
+        if isinstance(begun_, str):
+            response = ended(opening, text, status)
+            self.both(lambda store: store.close(P, 0, response, None))
+        return begun_
 
     @rule(run=runs, number=st.integers(0, 1))
     def tell(self, run: str, number: int) -> None:
@@ -107,19 +144,17 @@ class Alike(RuleBasedStateMachine):
         self.both(lambda store: store.close(P, self.epochs.get(run, 0), response, closing))
         return run
 
-    @rule(held=st.integers(0, 20))
-    def claim(self, held: int) -> None:
+    @rule(held=st.integers(0, 20), interrupted=st.booleans())
+    def claim(self, held: int, interrupted: bool) -> None:  # noqa: FBT001  # as above
         now = self.clock.now
+        if interrupted:
+            for claim in self.both(lambda store: store.interrupted()):
+                self.epochs[claim.response.id] = claim.epoch
         claim = self.both(lambda store: store.claim(now, now + held, None))
         if claim is not None:
             self.epochs[claim.response.id] = claim.epoch
 
-    @rule()
-    def interrupt(self) -> None:
-        for claim in self.both(lambda store: store.interrupted()):
-            self.epochs[claim.response.id] = claim.epoch
-
-    @rule(response=responses | runs)
+    @rule(response=responses)
     def delete(self, response: str) -> None:
         self.both(lambda store: store.delete(P, response))
 
@@ -130,7 +165,11 @@ class Alike(RuleBasedStateMachine):
             self.both(lambda store: store.sweep(int(self.clock.now), int(self.clock.now) - 10))
 
     @rule(target=conversations, items=st.lists(sent, max_size=3))
+    def converse(self, items: list[Item]) -> str:
+        return self.create(items)
+
     def create(self, items: list[Item]) -> str:
+        """A conversation, on every engine."""
         conversation = Conversation(id=new("conv"), created_at=1, metadata={"n": len(items)})
         self.both(lambda store: store.create(P, replace(conversation), items))
         self.talks.append(conversation.id)
@@ -164,7 +203,7 @@ class Alike(RuleBasedStateMachine):
     def look_up(self, item: Message, within: str | None) -> None:
         self.both(lambda store: store.item(P, str(item.id), within))
 
-    @invariant()
+    @rule()
     def alike(self) -> None:
         """Every response and every conversation, whole."""
         for response in self.known:
@@ -185,5 +224,5 @@ async def _answer(ask: Callable[[Store], Awaitable[Any]], store: Store) -> Any:
 
 TestAlike = Alike.TestCase
 TestAlike.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )

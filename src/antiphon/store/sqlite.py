@@ -53,10 +53,11 @@ class SqliteStore:
         lock = Lock(self._folder)
         try:
             await self._writer.start()
+            await self._submit(runs.unhold)
         except BaseException:
+            await self._writer.stop()
             lock.release()
             raise
-        await self._submit(runs.unhold)
         self._lock = lock
         self._readers = ThreadPoolExecutor(READERS, "antiphon-reader", initializer=self._connect)
 
