@@ -1,0 +1,46 @@
+"""What is counted, as Prometheus reads it."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded
+from antiphon.observe.metrics import Metrics
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """(name, label values in order of label names) → value."""
+    found = {}
+    for family in text_string_to_metric_families(metrics.page().decode()):
+        for sample in family.samples:
+            found[sample.name, *(sample.labels[label] for label in sorted(sample.labels))] = sample.value
+    return found
+
+
+def test_signals_are_counted() -> None:
+    metrics = Metrics()
+    for _ in range(2):
+        metrics(RequestEnded("req_1", "POST", "/v1/responses", 200, 0.3))
+    metrics(RunEnded("resp_1", "req_1", "m", "completed", 1.0, 0.25, 30, 10, 5))
+    metrics(RunEnded("resp_2", "req_2", "m", "failed", 1.0, None, 1, 0, 0, "server_error"))
+    metrics(Fault("here", "ValueError"))
+    metrics(Note("nothing to count"))
+    metrics(ModelChanged("m", "ready"))
+    found = samples(metrics)
+    assert found["antiphon_requests_total", "POST", "200"] == 2
+    assert found["antiphon_request_seconds_count",] == 2
+    assert found["antiphon_responses_total", "m", "completed"] == 1
+    assert found["antiphon_responses_total", "m", "failed"] == 1
+    assert found["antiphon_first_delta_seconds_count", "m"] == 1
+    assert found["antiphon_tokens_total", "input", "m"] == 31
+    assert found["antiphon_tokens_total", "cached", "m"] == 10
+    assert found["antiphon_tokens_total", "output", "m"] == 5
+    assert found["antiphon_faults_total",] == 1
+    assert found["antiphon_model_ready", "m"] == 1
+    metrics(ModelChanged("m", "lost"))
+    assert samples(metrics)["antiphon_model_ready", "m"] == 0
+
+
+def test_two_servers_count_for_themselves() -> None:
+    first, second = Metrics(), Metrics()
+    first(Fault("here", "ValueError"))
+    assert samples(second)["antiphon_faults_total",] == 0
+    assert first.content_type.startswith("text/plain")
