@@ -47,7 +47,8 @@ class Refused(Problem):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         first = faults[0]
-        super().__init__(400, first.code, first.message, param=param(first.path) or None, given=first.given)
+        super().__init__(400, first.code, first.message, param=param(first.path) or None)
+        self.given = first.given
         self.faults = tuple(faults)
 
 

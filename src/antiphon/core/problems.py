@@ -3,8 +3,6 @@
 Knows nothing of the shape in which a contract tells it.
 """
 
-from antiphon.core.items import JSON
-
 
 class Problem(Exception):
     """A request that is refused, or a run that fails.
@@ -32,7 +30,6 @@ class Problem(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         retry: bool | None = None,
-        given: JSON = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -41,7 +38,6 @@ class Problem(Exception):
         self.param = param
         self.retry_after = retry_after
         self.retry = retry
-        self.given = given
 
     def __repr__(self) -> str:
         return f"Problem({self.status}, {self.code!r}, {self.message!r}, param={self.param!r})"

@@ -55,7 +55,7 @@ class Embedded:
 
     def readiness(self) -> Readiness:
         """Whether it can answer now."""
-        return Readiness(False, self._detail) if self._llama is None else self._llama.readiness()
+        return Readiness(ready=False, detail=self._detail) if self._llama is None else self._llama.readiness()
 
     async def start(self) -> None:
         """Begin to look for the file, and then to load it."""

@@ -38,7 +38,7 @@ class Router:
             state = model.readiness()
             if not state.ready:
                 return state
-        return Readiness(True, "every model is ready")
+        return Readiness(ready=True, detail="every model is ready")
 
     async def start(self) -> None:
         """Let every model begin to load."""

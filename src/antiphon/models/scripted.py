@@ -24,7 +24,6 @@ and may have `count` (play it so often), `delay` (seconds before each piece) and
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -149,7 +148,7 @@ class ScriptedModel:
 
     def readiness(self) -> Readiness:
         """Always ready."""
-        return Readiness(True)
+        return Readiness(ready=True)
 
     async def start(self) -> None:
         """There is nothing to load."""
