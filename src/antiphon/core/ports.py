@@ -378,6 +378,18 @@ class Fetcher(Protocol):
         ...
 
 
+class Attachments(Protocol):
+    """Files and pictures of items, as a model is to see them; `place` is where the items stand in the request."""
+
+    async def files_as_text(self, items: list[Item], place: str) -> list[Item]:
+        """The items with every file as text. Raises `Problem` 400."""
+        ...
+
+    async def pictures_at_hand(self, items: list[Item], place: str) -> list[Item]:
+        """The items with every picture checked, and as a data URL. Raises `Problem` 400."""
+        ...
+
+
 class Telemetry(Protocol):
     """Where the server tells of itself: one call, whatever listens."""
 
