@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from antiphon.models import catalogue
 from antiphon.models.pull import fetch
-from tests.served import Server, serving
+from tests.served import Server, running, serving
 
 settings.register_profile(
     "antiphon",
@@ -19,7 +19,7 @@ settings.register_profile(
 )
 settings.load_profile("antiphon")
 
-SERVERS = ("server", "small_server")
+SERVERS = ("server", "lasting_server", "small_server")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +49,13 @@ def anyio_backend() -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The real server over the scripted model, in a process of its own, for all tests."""
     with serving("scripted", tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """As `server`, but one that keeps what it is told on disk."""
+    with running("scripted", tmp_path_factory.mktemp("lasting_server")) as (server, _):
         yield server
 
 

@@ -1,6 +1,5 @@
 """The real `openai` client against the real server (clients.md): what a person's program would notice."""
 
-import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -8,10 +7,11 @@ from typing import Any
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
-from openai.types.responses import Response, ResponseStreamEvent
+from openai.types.responses import Response
 
-from tests.grammar import check_response, check_stream
-from tests.openapi import check_event, check_resource
+from tests.clients.sdk import checked, script, told
+from tests.grammar import check_response
+from tests.openapi import check_resource
 from tests.served import Server
 
 pytestmark = pytest.mark.anyio
@@ -33,28 +33,6 @@ async def patient(server: Server) -> AsyncIterator[AsyncOpenAI]:
 def small(small_server: Server) -> Iterator[OpenAI]:
     with OpenAI(base_url=small_server.url, api_key="any", max_retries=0) as client:
         yield client
-
-
-def told(value: Any) -> Any:
-    """The JSON that a thing of the SDK came from. The SDK makes its times floats; they are put back."""
-    read = value.to_dict(mode="json", exclude_unset=True)
-    for response in (read, read.get("response", {})):
-        for key in ("created_at", "completed_at"):
-            if isinstance(response.get(key), float) and response[key].is_integer():
-                response[key] = int(response[key])
-    return read
-
-
-def script(*steps: dict[str, Any]) -> str:
-    return json.dumps(steps)
-
-
-def checked(events: list[ResponseStreamEvent]) -> dict[str, Any]:
-    """Hold a stream against the grammar and the Open Responses document; its last response."""
-    read = [told(event) for event in events]
-    for event in read:
-        check_event(event)
-    return check_stream(read)
 
 
 def test_create(client: OpenAI) -> None:
