@@ -37,7 +37,7 @@ WAIT = 20.0
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that is about to be true."""
     async with asyncio.timeout(WAIT):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what is waited for is seen from outside, as a user would
             await asyncio.sleep(0.002)
 
 

@@ -19,8 +19,7 @@ def said(admission: Admission, **headers: str) -> str | None:
     try:
         return admission.check(pairs)
     except Problem as problem:
-        assert problem.status == 403
-        return problem.code
+        return problem.code if problem.status == 403 else str(problem.status)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,14 @@ from tests.stores import ReinedStore
 
 pytestmark = pytest.mark.anyio
 
+WORD = "sesame"
+
 
 def test_what_is_served_is_what_is_described() -> None:
     paths = json.loads(openapi.document(load("openai")))["paths"]
-    described = {(method.upper(), path.replace("{model}", "{name}")) for path, entry in paths.items() for method in entry}
+    described = {
+        (method.upper(), path.replace("{model}", "{name}")) for path, entry in paths.items() for method in entry
+    }
     described = {(method, path) for method, path in described if method in ("GET", "POST", "DELETE")}
     served = {(method, path.removeprefix("/v1").replace(":path", "")) for method, path, _ in ROUTES}
     assert described == served - {("GET", "/openapi.json")}
@@ -40,15 +44,15 @@ async def test_unknown_paths_and_methods() -> None:
 async def test_a_fault_is_a_500_that_tells_nothing_and_is_logged() -> None:
     class Broken(ReinedStore):
         async def get(self, project: str, response_id: str) -> None:
-            raise ValueError("".join(["ses", "ame"]))
+            raise ValueError(WORD)
 
     async with serving(Broken()) as server:
         answer = await server.ask("GET", "/v1/responses/resp_1")
         assert answer.error() == (500, "server_error", None)
-        assert b"sesame" not in answer.body
+        assert WORD.encode() not in answer.body
         (fault,) = [signal for signal in server.signals if isinstance(signal, Fault)]
         assert (fault.message, fault.request_id) == ("ValueError", answer.headers["x-request-id"])
-        assert "sesame" not in fault.trace and "retrieval" in fault.trace
+        assert WORD not in fault.trace and "retrieval" in fault.trace
 
 
 async def test_every_request_is_told_once() -> None:
@@ -56,7 +60,7 @@ async def test_every_request_is_told_once() -> None:
         answer = await server.create("a")
         await server.create("a", temperature=9)
         leaving = server.creating(slow(), stream=True)
-        await until(lambda: leaving.events())
+        await until(leaving.events)
         leaving.leave()
         await leaving.end()
         told = [signal for signal in server.signals if isinstance(signal, RequestEnded)]

@@ -48,7 +48,7 @@ async def test_a_stream_is_replayed_from_its_log() -> None:
 async def test_while_it_runs_a_duplicate_is_told_to_wait() -> None:
     async with serving() as server:
         first = server.creating(slow(30), KEY, stream=True)
-        await until(lambda: first.events())
+        await until(first.events)
         for _ in range(2):
             answer = await server.create(slow(30), KEY, stream=True)
             assert answer.error() == (409, "idempotency_in_progress", None)
@@ -62,7 +62,9 @@ async def test_another_body_is_a_conflict() -> None:
     async with serving() as server:
         await server.create("hello", KEY)
         for fields in ({"input": "goodbye"}, {"metadata": {"a": "b"}}, {"stream": True}):
-            assert conflict(await server.ask("POST", "/v1/responses", {"model": "scripted", "input": "hello"} | fields, KEY))
+            assert conflict(
+                await server.ask("POST", "/v1/responses", {"model": "scripted", "input": "hello"} | fields, KEY)
+            )
 
 
 async def test_a_background_response_is_replayed_as_it_stands() -> None:
@@ -145,7 +147,7 @@ async def test_after_a_crash_a_response_is_replayed_and_only_a_bare_record_runs_
     await until(lambda: "append" in store.wrote)
     store.hold()
     bare = first.creating(slow(5), {"idempotency-key": "bare"}, stream=True)
-    await until(lambda: bare.events())
+    await until(bare.events)
     await first.kill()
     store.holding = False
     async with serving(store) as second:

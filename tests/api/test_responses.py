@@ -116,11 +116,11 @@ async def test_a_fault_of_the_servers_own_tells_nothing_and_is_logged() -> None:
 # Readers that leave
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fields", [{}, {"stream": True}])
 @pytest.mark.parametrize("delay", [0.005, 30.0])
-async def test_a_foreground_run_ends_with_its_reader(stream: bool, delay: float) -> None:
+async def test_a_foreground_run_ends_with_its_reader(fields: dict[str, bool], delay: float) -> None:
     async with serving() as server:
-        reading = server.creating(slow(3000, delay), stream=stream, store=True)
+        reading = server.creating(slow(3000, delay), **fields)
         await until(lambda: server.runner._running)  # noqa: SLF001  an answer in JSON tells nothing until its end
         (name,) = server.runner._running  # noqa: SLF001
         run = server.runner.running("default", name)

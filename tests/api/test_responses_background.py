@@ -104,10 +104,11 @@ async def test_a_background_run_waits_for_a_store_that_fails(monkeypatch: pytest
 # Cancel
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_cancel_stops_a_background_run_for_good(stream: bool) -> None:
+@pytest.mark.parametrize("fields", [{}, {"stream": True}])
+async def test_cancel_stops_a_background_run_for_good(fields: dict[str, bool]) -> None:
     async with serving() as server:
-        reading = server.creating(slow(), stream=stream, background=True)
+        stream = "stream" in fields
+        reading = server.creating(slow(), background=True, **fields)
         name = await begun(reading) if stream else (await reading.end()).json()["id"]
         await server.at(name, "in_progress")
         async with asyncio.timeout(1):
@@ -167,10 +168,10 @@ async def test_a_synchronous_response_cannot_be_cancelled() -> None:
 # Delete
 
 
-@pytest.mark.parametrize("background", [False, True])
-async def test_delete_while_running_ends_the_stream_and_then_it_is_gone(background: bool) -> None:
+@pytest.mark.parametrize("fields", [{}, {"background": True}])
+async def test_delete_while_running_ends_the_stream_and_then_it_is_gone(fields: dict[str, bool]) -> None:
     async with serving() as server:
-        reading = server.creating(slow(), stream=True, background=background)
+        reading = server.creating(slow(), stream=True, **fields)
         name = await begun(reading)
         answer = await server.ask("DELETE", f"/v1/responses/{name}")
         assert answer.json() == {"id": name, "object": "response", "deleted": True}

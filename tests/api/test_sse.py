@@ -13,6 +13,7 @@ from antiphon.core.response import Response
 from antiphon.core.wire import encode
 from antiphon.runs.log import Cursor, RunLog, Told
 from tests.api.test_exchange import exchange_of
+from tests.asgi import until
 from tests.core.strategies import play
 from tests.grammar import check_stream, parse_sse
 
@@ -100,8 +101,7 @@ async def test_silence_is_promised_and_filled() -> None:
     exchange, sent = exchange_of()
     promises: list[int] = []
     task = asyncio.ensure_future(stream(exchange, Cursor(log), reading(0.01), lambda: promises.append(1)))
-    while len(written(sent)) < 3:
-        await asyncio.sleep(0.002)
+    await until(lambda: len(written(sent)) > 2)
     assert set(written(sent)) == {PING} and promises == [1]
     log.show()
     log.end()

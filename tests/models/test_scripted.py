@@ -26,7 +26,9 @@ def user(script: Any) -> Message:
     return Message(role="user", content=[InputText(text)])
 
 
-def prompt_of(*items: Item, said: list[Item] | None = None, bound: int = 1000, top_logprobs: int | None = None) -> Prompt:
+def prompt_of(
+    *items: Item, said: list[Item] | None = None, bound: int = 1000, top_logprobs: int | None = None
+) -> Prompt:
     sampling = Sampling(max_output_tokens=bound, top_logprobs=top_logprobs)
     return Prompt(model="scripted", items=list(items), said=said or [], sampling=sampling)
 

@@ -20,9 +20,12 @@ def asking(*items: Item, **fields: Any) -> Request:
 
 
 async def refused(store: MemoryStore, request: Request) -> tuple[int, str | None, str | None]:
-    with pytest.raises(Problem) as found:
+    async def both() -> None:
         await context.history(store, P, request)
         await context.resolve(store, P, request)
+
+    with pytest.raises(Problem) as found:
+        await both()
     return found.value.status, found.value.code, found.value.param
 
 
@@ -37,7 +40,7 @@ async def test_what_stands_before() -> None:
     )
     await store.close(P, 0, ended(opening, "two"), None)
     before = await context.history(store, P, asking(previous_response_id=opening.response.id))
-    assert [item.content for item in before if isinstance(item, Message)][0] == [InputText("one")]
+    assert next(item.content for item in before if isinstance(item, Message)) == [InputText("one")]
     assert len(before) == 2
     assert await context.history(store, P, asking()) == []
     await store.create(P, Conversation(id="conv_1", created_at=1), [user("kept")])

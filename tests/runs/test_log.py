@@ -121,4 +121,4 @@ async def test_chunks_are_the_bytes_that_readers_get() -> None:
     assert [one.data for one in told] == [encode(event) for event in EVENTS]
     again = RunLog(RESPONSE, told)
     assert again.snapshot() == log.snapshot()
-    assert [type(event) for event in again.events(4)][0] is OutputTextDelta
+    assert type(again.events(4)[0]) is OutputTextDelta

@@ -73,7 +73,7 @@ async def test_one_who_is_refused_does_not_free_anothers_lock() -> None:
     async with serving() as server:
         held = await conversation(server)
         first = server.creating(slow(), conversation=held, stream=True)
-        await until(lambda: first.events())
+        await until(first.events)
         orphan = [{"type": "function_call_output", "call_id": "c", "output": "x"}]
         for _ in range(2):
             assert (await server.create(orphan, conversation=held)).status == 400

@@ -348,9 +348,7 @@ async def test_no_more_run_at_once_than_the_width_and_in_order() -> None:
     model = Counting()
     async with serving(None, model, width=2) as server:
         texts = [f"run {n}" for n in range(6)]
-        names = [
-            (await server.made(script({"text": text, "delay": 0.01}), background=True))["id"] for text in texts
-        ]
+        names = [(await server.made(script({"text": text, "delay": 0.01}), background=True))["id"] for text in texts]
         for name in names:
             await server.at(name, "completed")
     assert model.most == 2

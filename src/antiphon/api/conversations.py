@@ -100,12 +100,13 @@ async def _kept(house: House, items: list[Item]) -> list[Item]:
     """The items as a conversation keeps them: references resolved, each with an id."""
     found: list[Item] = []
     for place, item in enumerate(items):
-        if isinstance(item, ItemReference):
-            known = await house.store.item(PROJECT, item.id, None)
-            if known is None:
-                raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"items[{place}].id")
-            item = known
-        found.append(item)
+        if not isinstance(item, ItemReference):
+            found.append(item)
+            continue
+        known = await house.store.item(PROJECT, item.id, None)
+        if known is None:
+            raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"items[{place}].id")
+        found.append(known)
     return with_ids(found)
 
 

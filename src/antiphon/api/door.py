@@ -85,7 +85,7 @@ class Door:
         except Problem as problem:
             code = problem.code or str(problem.status)
             await self._refuse(exchange, problem)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the client gets an answer
             code = "server_error"
             self._report(exchange, fault)
             await self._refuse(exchange, Problem(500, "server_error", "The server met a fault; it has been logged."))

@@ -91,7 +91,7 @@ def envelope(page: Page) -> dict[str, JSON]:
 
 def listed(items: list[Item]) -> dict[str, JSON]:
     """The envelope of a list that is whole."""
-    return envelope(Page(items, False))
+    return envelope(Page(items, more=False))
 
 
 def _invalid(name: str, expected: str) -> Problem:

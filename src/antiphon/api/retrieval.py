@@ -7,7 +7,7 @@ the store.
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import PROJECT, House
 from antiphon.api.paging import Query, envelope
-from antiphon.api.sse import Projection, stream
+from antiphon.api.sse import PLAIN, Projection, stream
 from antiphon.core.problems import Problem
 from antiphon.core.replay import replay
 from antiphon.core.response import TERMINAL, Response
@@ -54,7 +54,7 @@ async def streamed(
     response_id: str,
     head: list[Header],
     after: int = -1,
-    projection: Projection = Projection(),
+    projection: Projection = PLAIN,
 ) -> None:
     """The response's events with numbers above `after`, then what follows, to the end.
 

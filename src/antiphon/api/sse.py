@@ -73,6 +73,9 @@ class Projection(Struct, frozen=True):
         return frames([_padded(one) for one in told] if self.obfuscated else told)
 
 
+PLAIN = Projection()
+
+
 class Reading(Struct, frozen=True):
     """How one client reads: further headers, what differs for it, and its heartbeat in seconds."""
 

@@ -46,12 +46,13 @@ async def resolve(store: Store, project: str, request: Request) -> list[Item]:
         return request.input
     found: list[Item] = []
     for place, item in enumerate(request.input):
-        if isinstance(item, ItemReference):
-            known = await store.item(project, item.id, request.previous_response_id)
-            if known is None:
-                raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"input[{place}].id")
-            item = known
-        found.append(item)
+        if not isinstance(item, ItemReference):
+            found.append(item)
+            continue
+        known = await store.item(project, item.id, request.previous_response_id)
+        if known is None:
+            raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"input[{place}].id")
+        found.append(known)
     return found
 
 

@@ -188,7 +188,7 @@ class Runner:
                 self._refuse(run, problem)
                 return
             outcome = Failed(problem.code or "server_error", problem.message)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the run ends
             sorry = self._report(run, fault)
             if not (run.promised or run.begun):
                 self._refuse(run, sorry)
@@ -260,7 +260,7 @@ class Runner:
         except StaleEpoch:
             self.leave(run)
             return
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the run ends
             problem = fault if isinstance(fault, Problem) else self._report(run, fault)
             if run.request.background:  # what was not committed stays unseen, and is done again
                 self.leave(run)
