@@ -3,9 +3,11 @@
 Knows nothing of commands. `run` serves until it is told to stop.
 """
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antiphon.access import secret
@@ -97,6 +99,13 @@ def run(settings: Settings) -> None:
     _server(app, settings).run()
     if app.fault is not None:
         raise app.fault
+
+
+def backup(data: Path, target: Path) -> None:
+    """Copy what a data folder keeps to one file, whether or not a server runs on it. Raises `StoreError`."""
+    from antiphon.store.sqlite import SqliteStore
+
+    asyncio.run(SqliteStore(data).backup(str(target)))
 
 
 def _server(app: App, settings: Settings) -> "uvicorn.Server":

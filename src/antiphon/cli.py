@@ -108,6 +108,23 @@ def models(place: Place = Place(), *, json: Json = False) -> None:  # noqa: B008
     command.models(place.data, as_json=json)
 
 
+@app.command
+def backup(file: Path, /, place: Place = Place()) -> None:  # noqa: B008  as above
+    """Copy all responses and conversations to one file, also while the server runs.
+
+    To go back to it, stop the server, remove antiphon.db-wal from the data folder if it is there, and put
+    the file in the place of antiphon.db.
+
+    Parameters
+    ----------
+    file
+        Where to write the copy; a file that is there is replaced once the copy is whole.
+    """
+    from antiphon.commands import backup as command
+
+    command.backup(place.data, file)
+
+
 def main() -> None:
     """Run the command that the arguments name."""
     app()

@@ -101,17 +101,22 @@ def copy(folder: Path, target: Path) -> None:
     """
     if not (folder / DATABASE).exists():
         raise StoreError(f"There is no database in {folder}.")
+    if target.resolve().parent == folder.resolve() and target.name.startswith(DATABASE):
+        raise StoreError(f"{target} belongs to the database itself; give the copy another name.")
     part = target.with_name(target.name + ".part")
     with _explained(target):
         part.unlink(missing_ok=True)
         _make_private(part)
-        with contextlib.closing(reading(folder)) as source, contextlib.closing(sqlite3.connect(part)) as copied:
-            source.backup(copied)
-            # A copy stands alone: without this it would ask for a log beside it.
-            copied.execute("PRAGMA journal_mode = DELETE")
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
+        try:
+            with contextlib.closing(reading(folder)) as source, contextlib.closing(sqlite3.connect(part)) as copied:
+                source.backup(copied)
+                # A copy stands alone: without this it would ask for a log beside it.
+                copied.execute("PRAGMA journal_mode = DELETE")
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def problem(fault: sqlite3.Error) -> Problem:
