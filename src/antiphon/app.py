@@ -17,7 +17,7 @@ from antiphon.api.door import Door
 from antiphon.api.house import House
 from antiphon.contract import openapi
 from antiphon.contract.contract import load
-from antiphon.core.ports import Served, Store, StoreError, Telemetry
+from antiphon.core.ports import Served, Store, Telemetry
 from antiphon.models.router import Router
 from antiphon.observe.logs import structured
 from antiphon.observe.metrics import Metrics
@@ -44,7 +44,7 @@ class App:
         telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
         contract = load("openai")
         self._settings = settings
-        self.fault: StoreError | None = None
+        self.fault: Exception | None = None
         self._router = Router([_served(settings, telemetry)])
         self._store = _store(settings)
         limits = Limits(settings.max_output_tokens, settings.keep_days * DAY)
@@ -73,11 +73,11 @@ class App:
         """Open the store, take up what was left, begin to load models. Raises `StoreError`."""
         try:
             await self._store.start()
-        except StoreError as fault:
+            await self._router.start()
+            await self._worker.start()
+        except Exception as fault:
             self.fault = fault
             raise
-        await self._router.start()
-        await self._worker.start()
         self._sweeper.start()
 
     async def leave(self) -> None:
@@ -96,7 +96,11 @@ class App:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then return. Raises `StoreError` where the memory can't be opened."""
     app = App(settings)
-    _server(app, settings).run()
+    try:
+        _server(app, settings).run()
+    except SystemExit:  # uvicorn leaves so where the start fails, and says nothing that a person could use
+        if app.fault is None:
+            raise
     if app.fault is not None:
         raise app.fault
 
