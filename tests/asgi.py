@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from antiphon.access.idempotency import Idempotency
+from antiphon.access.sealing import SecretSealer
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.house import House
@@ -24,9 +25,12 @@ from antiphon.models.scripted import ScriptedModel
 from antiphon.observe.metrics import Metrics
 from antiphon.observe.telemetry import Fanout
 from antiphon.runs.ids import now
-from antiphon.runs.runner import Limits, Runner
+from antiphon.runs.prompting import Prompting
+from antiphon.runs.runner import Runner
 from antiphon.runs.worker import Worker
 from antiphon.store.memory import MemoryStore
+from antiphon.tools.attachments import Attachments
+from antiphon.tools.fetch import WebFetcher
 from tests.grammar import check_stream, parse_sse
 
 OPEN = Admission()
@@ -240,7 +244,8 @@ def rooms(
     router = Router(models or [ScriptedModel()])
     process = Process(store or MemoryStore())
     kept = cast("Store", process)
-    runner = Runner(router, kept, telemetry, Limits(4096, keep))
+    prompting = Prompting(router, kept, SecretSealer(b"s" * 32), Attachments(WebFetcher()), 4096)
+    runner = Runner(router, prompting, kept, telemetry, keep)
     worker = Worker(runner, kept, telemetry, width)
     contract = load("openai")
 
@@ -252,6 +257,7 @@ def rooms(
         models=router,
         store=kept,
         runner=runner,
+        prompting=prompting,
         worker=worker,
         idempotency=Idempotency(kept, b"secret", now),
         telemetry=telemetry,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from antiphon.access import secret
 from antiphon.access.idempotency import Idempotency
+from antiphon.access.sealing import SecretSealer
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.house import House
@@ -23,10 +24,13 @@ from antiphon.observe.logs import structured
 from antiphon.observe.metrics import Metrics
 from antiphon.observe.telemetry import Fanout
 from antiphon.runs.ids import now
-from antiphon.runs.runner import Limits, Runner
+from antiphon.runs.prompting import Prompting
+from antiphon.runs.runner import Runner
 from antiphon.runs.sweeper import Sweeper
 from antiphon.runs.worker import Worker
 from antiphon.settings import Settings
+from antiphon.tools.attachments import Attachments
+from antiphon.tools.fetch import WebFetcher
 
 if TYPE_CHECKING:
     import socket
@@ -47,16 +51,23 @@ class App:
         self.fault: Exception | None = None
         self._router = Router([_served(settings, telemetry)])
         self._store = _store(settings)
-        limits = Limits(settings.max_output_tokens, settings.keep_days * DAY)
-        self._runner = Runner(self._router, self._store, telemetry, limits)
+        own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
+        prompting = Prompting(
+            self._router,
+            self._store,
+            SecretSealer(own),
+            Attachments(WebFetcher(frozenset(settings.fetch_allowed))),
+            settings.max_output_tokens,
+        )
+        self._runner = Runner(self._router, prompting, self._store, telemetry, settings.keep_days * DAY)
         self._worker = Worker(self._runner, self._store, telemetry, settings.background)
         self._sweeper = Sweeper(self._store, telemetry, settings.keep_log_hours * 3600)
-        own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
         house = House(
             contract=contract,
             models=self._router,
             store=self._store,
             runner=self._runner,
+            prompting=prompting,
             worker=self._worker,
             idempotency=Idempotency(self._store, secret.derived(own, "idempotency"), now),
             telemetry=telemetry,

@@ -95,6 +95,9 @@ class Settings(Place):
     allowed_hosts: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
     """Names that the Host header may give besides those of this machine."""
 
+    fetch_allowed: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
+    """Addresses (host:port) from which files and pictures may be fetched though they are not public."""
+
     max_output_tokens: Annotated[int, Parameter(validator=Number(gte=16))] = 4096
     """The bound on a response's output where the request sets none, in tokens."""
 

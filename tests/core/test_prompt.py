@@ -8,31 +8,27 @@ ASKED = Message(role="user", content=[InputText("now")])
 BEFORE = Message(role="user", content=[InputText("before")])
 
 
-def test_instructions_then_history_then_input() -> None:
-    history: list[Item] = [BEFORE]
-    prompt = render(
-        Request(model="m", instructions="Be brief.", input=[ASKED]),
-        history,
-        max_output_tokens=10,
-    )
+def test_instructions_then_what_is_seen() -> None:
+    seen: list[Item] = [BEFORE, ASKED]
+    prompt = render(Request(model="m", instructions="Be brief."), seen, max_output_tokens=10)
     assert prompt.items == [
         Message(role="system", content=[InputText("Be brief.")]),
         BEFORE,
         ASKED,
     ]
-    assert history == [BEFORE]
+    assert seen == [BEFORE, ASKED]
 
 
 def test_without_instructions_there_is_no_system_message() -> None:
     for instructions in (None, ""):
         request = Request(model="m", instructions=instructions, input=[ASKED])
-        assert render(request, [], max_output_tokens=10).items == [ASKED]
+        assert render(request, [ASKED], max_output_tokens=10).items == [ASKED]
 
 
 def test_what_was_said_is_the_models_own() -> None:
     """Items of earlier turns of this response stand apart: the last may be open still."""
     said: list[Item] = [Message(role="assistant", status="in_progress")]
-    prompt = render(Request(model="m", input=[ASKED]), [], max_output_tokens=10, said=said)
+    prompt = render(Request(model="m"), [ASKED], max_output_tokens=10, said=said)
     assert (prompt.items, prompt.said) == ([ASKED], said)
 
 

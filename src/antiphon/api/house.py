@@ -12,6 +12,7 @@ from antiphon.api.exchange import Header
 from antiphon.api.sse import Projection, Reading
 from antiphon.contract.contract import Contract
 from antiphon.core.ports import Models, Store, Telemetry
+from antiphon.runs.prompting import Prompting
 from antiphon.runs.runner import Runner
 from antiphon.runs.worker import Worker
 
@@ -31,6 +32,7 @@ class House:
     models: Models
     store: Store
     runner: Runner
+    prompting: Prompting
     worker: Worker
     idempotency: Idempotency
     telemetry: Telemetry

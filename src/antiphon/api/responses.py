@@ -60,7 +60,7 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     """`POST /responses/input_tokens`: counted, nothing is run."""
     require_json(exchange)
     request = house.contract.measure(await exchange.body(house.max_body), house.models.list()[0].id)
-    tokens = await house.runner.count(request, PROJECT)
+    tokens = await house.prompting.count(request, PROJECT)
     await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
 
 

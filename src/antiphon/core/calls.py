@@ -64,6 +64,11 @@ class Translator:
             if isinstance(delta, d.CallDelta) and self._open is not None:
                 self._grow(delta.text, found)
                 continue
+            if isinstance(delta, d.UsageDelta):
+                found.append(delta)
+                continue
+            if isinstance(delta, d.Stop) and delta.reason != "stop":
+                self._open = self._reader = None  # cut: half a call of a kind of its own is none
             self._close(found)
             if isinstance(delta, d.CallBegun | d.CustomBegun) and self._dropped():
                 continue

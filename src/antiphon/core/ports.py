@@ -22,10 +22,12 @@ Turn: TypeAlias = AsyncIterator[Sequence[Delta]]
 class Model(Protocol):
     """Who speaks.
 
-    `continues` says whether it can go on in the middle of a text (`Prompt.said`).
+    `continues` says whether it can go on in the middle of a text (`Prompt.said`), `sees` whether it
+    takes pictures, as data URLs.
     """
 
     continues: bool
+    sees: bool
 
     def check(self, request: Request) -> list[str]:
         """Names of the request's parameters that this model will ignore (contracts §D, "N").

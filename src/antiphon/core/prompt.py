@@ -55,8 +55,10 @@ LOGPROBS = "message.output_text.logprobs"
 """The `include` value that asks for log-probabilities (protocol §2.2)."""
 
 
-def render(request: Request, history: list[Item], *, max_output_tokens: int, said: list[Item] | None = None) -> Prompt:
-    """What the model sees of `request`: instructions, then `history`, then the input, then what it `said`.
+def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: list[Item] | None = None) -> Prompt:
+    """What the model sees of `request`: its instructions, then the items `seen`, then what it `said`.
+
+    `seen` is what stands before the input and the input itself, as a model is to see them.
 
     `max_output_tokens` is the server's own bound, which the request may only lower. Raises `Problem`
     400 for a tool choice that can't be met.
@@ -64,8 +66,7 @@ def render(request: Request, history: list[Item], *, max_output_tokens: int, sai
     items: list[Item] = []
     if request.instructions:
         items.append(Message(role="system", content=[InputText(request.instructions)]))
-    items += history
-    items += request.input
+    items += seen
     bound = (
         max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
     )

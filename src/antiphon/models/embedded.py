@@ -35,6 +35,7 @@ class Embedded:
     """
 
     continues = True
+    sees = False
 
     def __init__(self, asked: str | None, folder: Path, options: LlamaOptions, telemetry: Telemetry) -> None:
         self._asked = asked or catalogue.load().default

@@ -137,6 +137,7 @@ class ScriptedModel:
     """A model that does as it is told. `context` is in words."""
 
     continues = True
+    sees = True
 
     def __init__(self, name: str = "scripted", context: int = 131_072) -> None:
         self.name = name

@@ -25,8 +25,8 @@ class Run:
     record
         scope and key of its idempotency record, where it was asked for under a key: then its
         answer is kept for the retry, and it goes on without a reader.
-    history
-        what stands before the request's own input, once it is known.
+    seen
+        what stands before the request's input and the input itself, as the model is to see them.
     epoch
         the lease under which it writes; 0 where nobody has to claim it.
     adopted
@@ -40,7 +40,7 @@ class Run:
         self.request_id = request_id
         self.emitter = Emitter(response, new_id=new_id, now=now)
         self.log = RunLog(response)
-        self.history: list[Item] = []
+        self.seen: list[Item] = []
         self.refusal: Problem | None = None
         self.promised = False
         self.record: tuple[str, str] | None = None

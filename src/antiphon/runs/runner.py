@@ -12,22 +12,19 @@ import traceback
 from contextlib import aclosing
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
-from antiphon.core.items import Item, Message
+from antiphon.core.items import Message
 from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, render
 from antiphon.core.request import Request
 from antiphon.core.response import Response, respond
 from antiphon.core.signals import Fault, RunEnded
-from antiphon.core.truncation import droppable, without
 from antiphon.core.wire import encode
-from antiphon.runs import context
 from antiphon.runs.ids import new_id, now
 from antiphon.runs.keeping import Background, Flusher, Forgotten, Keeping, Streamed, Whole
+from antiphon.runs.prompting import Prompting
 from antiphon.runs.run import Run
 
 _CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -36,21 +33,15 @@ _CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
 INTERRUPTED = Failed("interrupted", "The server stopped while this response was being made, and could not go on.")
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """The server's own bounds: tokens that one response may generate, seconds that it is kept (0: for ever)."""
-
-    max_output_tokens: int
-    keep: int = 0
-
-
 class Runner:
-    """Starts runs and carries them to their end."""
+    """Starts runs and carries them to their end. `keep` is the seconds for which a response is kept; 0: for ever."""
 
-    def __init__(self, models: Models, store: Store, telemetry: Telemetry, limits: Limits) -> None:
+    def __init__(self, models: Models, prompting: Prompting, store: Store, telemetry: Telemetry, keep: int) -> None:
         self._models = models
+        self._prompting = prompting
         self._store = store
         self._telemetry = telemetry
-        self._limits = limits
+        self._keep = keep
         self._flusher = Flusher()
         self._running: dict[str, Run] = {}
         self._locked: dict[tuple[str, str], str] = {}  # conversation → the run that holds it
@@ -90,7 +81,7 @@ class Runner:
     async def carry(self, run: Run) -> None:
         """Carry a background run to its end, or to where it is handed back. Its epoch is set."""
         if run.adopted:
-            run.history = await context.before(self._store, run.project, run.id, len(run.request.input))
+            await self._prompting.gather_again(run)
         keeping = Background(run, self._store)
         if run.emitter.open_item is not None and not self._continues(run):
             await self._end(run, keeping, INTERRUPTED, _Clock())
@@ -119,13 +110,6 @@ class Runner:
         run = self._running.get(response_id)
         return run if run is not None and run.project == project else None
 
-    async def count(self, request: Request, project: str) -> int:
-        """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""
-        model = self._models.get(request.model)
-        before = await context.history(self._store, project, request)
-        request.input = await context.resolve(self._store, project, request)
-        return await model.count(render(request, before, max_output_tokens=self._limits.max_output_tokens))
-
     async def drain(self, grace: float) -> None:
         """Let what runs come to its end for `grace` seconds, then cancel it and wait."""
         runs = {run.carrier: run for run in self._running.values() if run.carrier is not None}
@@ -152,14 +136,8 @@ class Runner:
         await self._carry(run, self._keeping(run))
 
     async def _gather(self, run: Run) -> None:
-        """Fetch and check what the request points to, and hold its conversation."""
-        request, project = run.request, run.project
         self._hold(run)  # first of all: what stands before must not grow while it is read
-        run.history = await context.history(self._store, project, request)
-        request.input = await context.resolve(self._store, project, request)
-        context.check(request, run.history)
-        if request.store:
-            request.input = context.with_ids(request.input)
+        await self._prompting.gather(run)
 
     def _hold(self, run: Run) -> None:
         """Take the run's conversation. Raises `Problem` 400 while another run has it (protocol §1.1)."""
@@ -197,49 +175,22 @@ class Runner:
         await self._end(run, keeping, outcome, clock)
 
     async def _speak(self, run: Run, keeping: Keeping, clock: "_Clock") -> Outcome:
-        turn: Any = await self._open(run)
+        turn: Any = await self._prompting.open(run)
+        voice = self._prompting.voice(run)
         emitter, log = run.emitter, run.log
         await self._begin(run, keeping)
         async with aclosing(turn) as batches:
             async for deltas in batches:
                 clock.saw()
-                events = emitter.feed(deltas)
+                events = emitter.feed(voice.feed(deltas))
                 if events:
                     log.append(events)
                     keeping.told()
         reason = _CUT.get(emitter.stopped or "stop")
-        return Completed() if reason is None else Incomplete(reason)
-
-    async def _open(self, run: Run) -> Any:
-        """The model's turn; a prompt that is too long is shortened where the request allows it."""
-        request = run.request
-        model = self._models.get(request.model)
-        prompt = self._prompt(run, run.history)
-        try:
-            return await model.open(prompt)
-        except Problem as problem:
-            if problem.code != "context_length_exceeded" or request.truncation != "auto":
-                raise
-        return await model.open(await self._shortened(prompt))
-
-    def _prompt(self, run: Run, before: list[Item]) -> Prompt:
-        return render(run.request, before, max_output_tokens=self._limits.max_output_tokens, said=run.emitter.said())
-
-    async def _shortened(self, prompt: Prompt) -> Prompt:
-        """The prompt with as few of its oldest items dropped as will do (protocol §8.4)."""
-        model = self._models.get(prompt.model)
-        context_size = next(info.context for info in self._models.list() if info.id == prompt.model)
-        bound = context_size - min(prompt.sampling.max_output_tokens, context_size // 4)
-        groups = droppable(prompt.items)
-        low, high = 0, len(groups)
-        while low < high:
-            middle = (low + high) // 2
-            shorter = replace(prompt, items=without(prompt.items, groups[:middle]))
-            if await model.count(shorter) <= bound:
-                high = middle
-            else:
-                low = middle + 1
-        return replace(prompt, items=without(prompt.items, groups[:low]))
+        if reason is not None:
+            return Incomplete(reason)
+        log.append(emitter.feed(voice.finish()))
+        return Completed()
 
     async def _begin(self, run: Run, keeping: Keeping) -> None:
         if not run.begun:
@@ -297,7 +248,7 @@ class Runner:
             follows=request.previous_response_id,
             conversation=request.conversation,
             request=encode(replace(request, input=[])) if request.background else None,
-            expires_at=now() + self._limits.keep if self._limits.keep else None,
+            expires_at=now() + self._keep if self._keep else None,
             record=run.record,
         )
 

@@ -1,0 +1,110 @@
+"""Prompting: what a model is to see of a request, fetched, opened and, where it may be, shortened.
+
+Knows nothing of what the model answers, nor of where anything is kept.
+"""
+
+from msgspec.structs import replace
+
+from antiphon.core.items import Item
+from antiphon.core.offers import offers
+from antiphon.core.ports import Attachments, Models, Sealer, Store, Turn
+from antiphon.core.problems import Problem
+from antiphon.core.prompt import Prompt, render
+from antiphon.core.reasoning import INCLUDE, KIND, opened, remembered
+from antiphon.core.request import Request
+from antiphon.core.truncation import droppable, without
+from antiphon.runs import context
+from antiphon.runs.run import Run
+from antiphon.runs.voice import Voice
+
+
+class Prompting:
+    """Makes prompts. `max_output_tokens` is the server's own bound on what one response may generate."""
+
+    def __init__(
+        self, models: Models, store: Store, sealer: Sealer, attachments: Attachments, max_output_tokens: int
+    ) -> None:
+        self._models = models
+        self._store = store
+        self._sealer = sealer
+        self._attachments = attachments
+        self._max_output_tokens = max_output_tokens
+
+    async def gather(self, run: Run) -> None:
+        """Fetch and check what a request points to. Raises `Problem` for what is not there, or not legal."""
+        request, project = run.request, run.project
+        before = await context.history(self._store, project, request)
+        request.input = await context.resolve(self._store, project, request)
+        context.check(request, before)
+        if request.store:
+            request.input = context.with_ids(request.input)
+        run.seen = await self._seen(request, project, before)
+        self._render(run)  # a tool choice that can't be met is refused before anything is kept
+
+    async def gather_again(self, run: Run) -> None:
+        """The same for a run that another process began: what it was made from stays, whatever went since."""
+        request = run.request
+        before = await context.before(self._store, run.project, run.id, len(request.input))
+        run.seen = await self._seen(request, run.project, before)
+
+    async def open(self, run: Run) -> Turn:
+        """The model's turn; a prompt that is too long is shortened where the request allows it."""
+        model = self._models.get(run.request.model)
+        prompt = self._render(run)
+        try:
+            return await model.open(prompt)
+        except Problem as problem:
+            if problem.code != "context_length_exceeded" or run.request.truncation != "auto":
+                raise
+        return await model.open(await self._shortened(prompt))
+
+    def voice(self, run: Run) -> Voice:
+        """What the model's words pass through on their way to the emitter."""
+        request = run.request
+
+        def seal(plaintext: bytes) -> str:
+            return self._sealer.seal(run.project, KIND, plaintext)
+
+        offered = offers(request.tools, run.seen)
+        return Voice(offered, None if request.parallel_tool_calls else 1, seal if INCLUDE in request.include else None)
+
+    async def count(self, request: Request, project: str) -> int:
+        """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""
+        before = await context.history(self._store, project, request)
+        request.input = await context.resolve(self._store, project, request)
+        seen = await self._seen(request, project, before)
+        prompt = render(request, seen, max_output_tokens=self._max_output_tokens)
+        return await self._models.get(request.model).count(prompt)
+
+    async def _seen(self, request: Request, project: str, before: list[Item]) -> list[Item]:
+        """The items as the model is to see them: thoughts opened, files as text, pictures at hand."""
+
+        def unseal(text: str, param: str) -> bytes:
+            return self._sealer.open(project, KIND, text, param=param)
+
+        origin = "conversation" if request.conversation is not None else "previous_response_id"
+        found: list[Item] = []
+        for items, place in ((remembered(before, unseal), origin), (opened(request.input, unseal), "input")):
+            texts = await self._attachments.files_as_text(items, place)
+            sees = self._models.get(request.model).sees
+            found += await self._attachments.pictures_at_hand(texts, place) if sees else texts
+        return found
+
+    def _render(self, run: Run) -> Prompt:
+        return render(run.request, run.seen, max_output_tokens=self._max_output_tokens, said=run.emitter.said())
+
+    async def _shortened(self, prompt: Prompt) -> Prompt:
+        """The prompt with as few of its oldest items dropped as will do (protocol §8.4)."""
+        model = self._models.get(prompt.model)
+        size = next(info.context for info in self._models.list() if info.id == prompt.model)
+        bound = size - min(prompt.sampling.max_output_tokens, size // 4)
+        groups = droppable(prompt.items)
+        low, high = 0, len(groups)
+        while low < high:
+            middle = (low + high) // 2
+            shorter = replace(prompt, items=without(prompt.items, groups[:middle]))
+            if await model.count(shorter) <= bound:
+                high = middle
+            else:
+                low = middle + 1
+        return replace(prompt, items=without(prompt.items, groups[:low]))
