@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
+# The parts of soak and bench that do without the default model (tests/crash, and bench/ by name).
+LIGHT := crash decode store turns
+FETCH = $(if $(filter $(LIGHT),$(PART)),true,$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -33,11 +36,11 @@ check: $(VENV)/dev ## look at the code: style, types, layers, sizes
 	if [ -n "$$failed" ]; then echo "failed$$failed"; exit 1; fi
 
 soak: $(VENV)/dev ## run the long tests, with the default model; PART=name chooses among them
-	@$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct
+	@$(FETCH)
 	@$(BIN)/python -m pytest -m "soak or default_model" $(if $(PART),-k "$(PART)") $(ARGS)
 
 bench: $(VENV)/dev ## measure tokens a second beside the bare engine; PART=name measures another part of bench/
-	@$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct
+	@$(FETCH)
 	@$(BIN)/python -m bench.$(or $(PART),embedded) $(ARGS)
 
 docs: $(VENV)/docs ## build the documents as a site, in site/
