@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from antiphon.core.ports import Claim
 from tests.asgi import Exchanging, script, serving, slow, until
 from tests.stores import ReinedStore
 
@@ -142,7 +143,14 @@ async def test_cancel_of_what_waits_and_of_what_has_ended() -> None:
 
 async def test_cancel_at_any_moment_leaves_one_end() -> None:
     """Requests that come together with every step of a run's life."""
-    async with serving(width=2) as server:
+
+    class Sluggish(ReinedStore):
+        async def claim(self, now: float, until: float, response_id: str | None) -> Claim | None:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return await super().claim(now, until, response_id)
+
+    async with serving(Sluggish(), width=2) as server:
         ends = []
         for turns in range(24):
             name = (await server.made(slow(3, 0.001), background=True, stream=False))["id"]
