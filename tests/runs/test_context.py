@@ -85,8 +85,8 @@ async def test_references_are_resolved_within_the_thread_first() -> None:
 
 def test_every_item_has_an_id_and_the_clients_own_stay() -> None:
     mine = user("a", "msg_mine")
-    search = Passed({"type": "web_search_call", "status": "completed"})
+    search = Passed({"type": "acme:oracle_call", "status": "completed"})
     named = context.with_ids([mine, Message(role="user"), search])
     assert named[0] is mine
     assert str(named[1].id).startswith("msg_") and str(named[2].id).startswith("item_")
-    assert search.value == {"type": "web_search_call", "status": "completed"}
+    assert search.value == {"type": "acme:oracle_call", "status": "completed"}
