@@ -124,10 +124,12 @@ _counts = st.lists(
     min_size=1,
     max_size=2,
 )
+_messages = st.just([d.MessageBegun()]) | st.just([d.MessageBegun("commentary"), d.TextDelta("a")])
 _stops = st.just([d.Stop("length")])
 
 DELTAS: st.SearchStrategy[list[d.Delta]] = st.lists(
     _texts
+    | _messages
     | _refusals
     | _thoughts
     | _summaries

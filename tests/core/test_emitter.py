@@ -284,7 +284,7 @@ def test_a_carried_item_without_an_id_gets_one() -> None:
         "action": None,
         "id": output[0]["id"],
     }
-    assert output[0]["id"].startswith("item_")
+    assert output[0]["id"].startswith("ws_")
 
 
 @pytest.mark.parametrize(
@@ -333,3 +333,14 @@ def test_logprobs_add_up() -> None:
     )
     part = check_stream(told(log))["output"][0]["content"][0]
     assert [word["token"] for word in part["logprobs"]] == ["a", "b"]
+
+
+def test_a_further_message_is_an_item_of_its_own_with_its_phase() -> None:
+    first, second = d.MessageBegun("commentary"), d.MessageBegun("final_answer")
+    log = play(RESPONSE, [first, d.TextDelta("I look."), second, d.TextDelta("42")], Completed())
+    check_stream(told(log))
+    output = log[-1].response.output  # type: ignore[union-attr]  # the last event is terminal
+    assert [(item.phase, item.content[0].text) for item in output] == [
+        ("commentary", "I look."),
+        ("final_answer", "42"),
+    ]

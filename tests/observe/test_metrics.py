@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded
+from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded, UpstreamCalled, UpstreamChanged
 from antiphon.observe.metrics import Metrics
 
 
@@ -37,6 +37,23 @@ def test_signals_are_counted() -> None:
     assert found["antiphon_model_ready", "m"] == 1
     metrics(ModelChanged("m", "lost"))
     assert samples(metrics)["antiphon_model_ready", "m"] == 0
+
+
+def test_upstreams_are_counted_by_name_and_model() -> None:
+    metrics = Metrics()
+    metrics(UpstreamCalled("gpu", "m", "answered", 200, 1.0, 0.25, 30, 5, 0.5))
+    metrics(UpstreamCalled("gpu", "m", "failed", 503, 0.1))
+    metrics(UpstreamChanged("gpu", "ready"))
+    found = samples(metrics)
+    assert found["antiphon_upstream_calls_total", "m", "answered", "200", "gpu"] == 1
+    assert found["antiphon_upstream_calls_total", "m", "failed", "503", "gpu"] == 1
+    assert found["antiphon_upstream_first_delta_seconds_count", "m", "gpu"] == 1
+    assert found["antiphon_upstream_tokens_total", "input", "m", "gpu"] == 30
+    assert found["antiphon_upstream_tokens_total", "output", "m", "gpu"] == 5
+    assert found["antiphon_upstream_cost_total", "m", "gpu"] == 0.5
+    assert found["antiphon_upstream_ready", "gpu"] == 1
+    metrics(UpstreamChanged("gpu", "failing", "connection refused"))
+    assert samples(metrics)["antiphon_upstream_ready", "gpu"] == 0
 
 
 def test_two_servers_count_for_themselves() -> None:

@@ -5,6 +5,7 @@ from msgspec import UNSET
 from antiphon.core import deltas as d
 from antiphon.core.items import Passed
 from antiphon.core.offers import offers
+from antiphon.core.reasoning import Sealing, Wrapping
 from antiphon.core.request import CustomTool, FunctionTool, PassedTool
 from antiphon.runs.voice import Voice
 
@@ -16,8 +17,12 @@ TOOLS = [
 ]
 
 
+def seal(plaintext: bytes) -> str:
+    return f"sealed {len(plaintext) > 0}"
+
+
 def spoken(*deltas: d.Delta, most: int | None = None) -> list[d.Delta]:
-    voice = Voice(offers(TOOLS, []), most, None)
+    voice = Voice(offers(TOOLS, []), most, Wrapping(seal))
     return [*voice.feed(deltas), *voice.finish()]
 
 
@@ -53,6 +58,19 @@ def test_calls_beyond_the_bound_are_dropped() -> None:
 
 
 def test_a_thought_is_followed_by_its_sealed_form() -> None:
-    voice = Voice([], None, lambda plaintext: f"sealed {len(plaintext) > 0}")
+    voice = Voice([], None, Sealing(seal))
     said = [*voice.feed([d.ReasoningDelta("hm"), d.TextDelta("a")]), *voice.finish()]
     assert said == [d.ReasoningDelta("hm"), d.ReasoningSealed("sealed True"), d.TextDelta("a")]
+
+
+def test_an_upstreams_own_blob_is_sealed_though_nobody_asks_and_nothing_else_is() -> None:
+    voice = Voice([], None, Wrapping(seal))
+    said = [
+        *voice.feed([d.ReasoningDelta("hm"), d.ReasoningSealed("theirs"), d.ReasoningDelta("so"), d.TextDelta("a")])
+    ]
+    assert [*said, *voice.finish()] == [
+        d.ReasoningDelta("hm"),
+        d.ReasoningSealed("sealed True"),
+        d.ReasoningDelta("so"),
+        d.TextDelta("a"),
+    ]

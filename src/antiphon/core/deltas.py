@@ -19,6 +19,12 @@ class TextDelta(Struct, gc=False):
     logprobs: list[Logprob] | None = None
 
 
+class MessageBegun(Struct, gc=False):
+    """A further message opens: text that follows does not belong to the one before. `phase` is the item's."""
+
+    phase: str | UnsetType = UNSET
+
+
 class RefusalDelta(Struct, gc=False):
     """Text of a refusal."""
 
@@ -102,6 +108,7 @@ class Stop(Struct, gc=False):
 
 Delta = (
     TextDelta
+    | MessageBegun
     | RefusalDelta
     | ReasoningDelta
     | SummaryDelta

@@ -313,21 +313,18 @@ class Emitter:
         self._in_item = False
         self._emit(e.OutputItemDone(self.next(), self.index, done), events)
 
-    def _begin_call(self, delta: d.CallBegun, events: list[e.Event]) -> None:
+    def _begin_call(self, delta: d.CallBegun | d.CustomBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
         call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
-        call = FunctionCall(
-            id=self._new_id("fc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
-        )
+        kind, prefix = (FunctionCall, "fc") if isinstance(delta, d.CallBegun) else (CustomToolCall, "ctc")
+        id = self._new_id(prefix)
+        call = kind(id=id, call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace)
         self._open_item(call, events)
 
-    def _begin_custom(self, delta: d.CustomBegun, events: list[e.Event]) -> None:
+    def _begin_message(self, delta: d.MessageBegun, events: list[e.Event]) -> None:
         self._close_item(events, "completed")
-        call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
-        call = CustomToolCall(
-            id=self._new_id("ctc"), call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace
-        )
-        self._open_item(call, events)
+        message = Message(id=self._new_id("msg"), role="assistant", status="in_progress", phase=delta.phase)
+        self._open_item(message, events)
 
     def _seal(self, delta: d.ReasoningSealed, events: list[e.Event]) -> None:
         """Put the sealed form on the open reasoning item, or on one that has nothing else, and close it."""
@@ -390,7 +387,8 @@ _DONE = (
 
 _OTHERS: dict[type, Callable[[Emitter, Any, list[e.Event]], None]] = {
     d.CallBegun: Emitter._begin_call,
-    d.CustomBegun: Emitter._begin_custom,
+    d.CustomBegun: Emitter._begin_call,
+    d.MessageBegun: Emitter._begin_message,
     d.ReasoningSealed: Emitter._seal,
     d.ItemDelta: Emitter._whole,
     d.AnnotationDelta: Emitter._annotate,

@@ -261,6 +261,13 @@ ID_PREFIX = {
     "custom_tool_call_output": "ctco",
     "reasoning": "rs",
     "compaction": "cmp",
+    "code_interpreter_call": "ci",
+    "file_search_call": "fs",
+    "image_generation_call": "ig",
+    "mcp_approval_request": "mcpr",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "web_search_call": "ws",
 }
 """The prefix of the id that the server gives an item of a kind (protocol §4); others use `item`."""
 

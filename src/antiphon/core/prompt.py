@@ -35,6 +35,8 @@ class Prompt(Struct, kw_only=True):
 
     `tools` and `tool_choice` are as they were asked; `offers` and `choice` are what a model is to
     see of them that knows functions only.
+
+    `cache_key` and `conversation` say which prompts go on from one another, for whoever has a cache to choose.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Prompt(Struct, kw_only=True):
     text: Text = Text()
     reasoning: ReasoningOptions = ReasoningOptions()
     cache_key: str | None = None
+    conversation: str | None = None
 
 
 LOGPROBS = "message.output_text.logprobs"
@@ -92,4 +95,5 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         text=request.text,
         reasoning=request.reasoning,
         cache_key=request.prompt_cache_key,
+        conversation=request.conversation,
     )

@@ -123,6 +123,8 @@ class Sealing:
         found: list[d.Delta] = []
         for delta in deltas:
             match delta:
+                case d.TextDelta() if not (self._content or self._summary):  # nearly every one
+                    pass
                 case d.ReasoningDelta(text=text):
                     self._grow(self._content, text)
                 case d.SummaryDelta(text=text, begins=begins):
@@ -164,6 +166,18 @@ class Sealing:
         )
         self._content, self._summary = [], []
         return d.ReasoningSealed(self._seal(sealed_reasoning(item)))
+
+
+class Wrapping(Sealing):
+    """The same where the client does not ask for it: only an upstream's own blob is sealed.
+
+    Without it the upstream's next turn could not go on from its thought.
+    """
+
+    def finish(self) -> list[d.Delta]:
+        """Nothing: a thought that has no blob ends without one."""
+        self._content, self._summary = [], []
+        return []
 
 
 def _opened(item: Item, open: Open, param: str) -> Item:

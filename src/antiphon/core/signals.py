@@ -43,6 +43,33 @@ class ModelChanged(Struct, frozen=True):
     detail: str = ""
 
 
+class UpstreamChanged(Struct, frozen=True):
+    """An upstream is `ready`, `failing` (its breaker is open) or `unusable` (as it is set up, it can't be asked)."""
+
+    upstream: str
+    state: str
+    detail: str = ""
+
+
+class UpstreamCalled(Struct, frozen=True):
+    """An upstream was asked once, for a model as it is served here.
+
+    `outcome` is `answered`, `failed`, `broken` (in the middle of its answer) or `left` (its reader went);
+    `status` is what it refused with, else 200. `first_delta` is None where it said nothing; `cost` is in
+    the currency of the model's prices, 0 where it has none.
+    """
+
+    upstream: str
+    model: str
+    outcome: str
+    status: int
+    seconds: float
+    first_delta: float | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+
+
 class Fault(Struct, frozen=True):
     """Something that should not happen did; `trace` is the stack, without values."""
 
@@ -59,4 +86,4 @@ class Note(Struct, frozen=True):
     fields: dict[str, JSON] = {}
 
 
-Signal = RequestEnded | RunEnded | ModelChanged | Fault | Note
+Signal = RequestEnded | RunEnded | ModelChanged | UpstreamChanged | UpstreamCalled | Fault | Note

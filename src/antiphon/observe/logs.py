@@ -11,7 +11,16 @@ import msgspec
 import structlog
 from structlog.typing import Processor
 
-from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded, Signal
+from antiphon.core.signals import (
+    Fault,
+    ModelChanged,
+    Note,
+    RequestEnded,
+    RunEnded,
+    Signal,
+    UpstreamCalled,
+    UpstreamChanged,
+)
 
 Format = Literal["console", "json"]
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -45,6 +54,14 @@ def structured(form: Format, level: str) -> Callable[[Signal], None]:
                 logger.error("model", **_fields(signal))
             case ModelChanged():
                 logger.info("model", **_fields(signal))
+            case UpstreamChanged(state="failing" | "unusable"):
+                logger.error("upstream", **_fields(signal))
+            case UpstreamChanged():
+                logger.info("upstream", **_fields(signal))
+            case UpstreamCalled(outcome="failed" | "broken"):
+                logger.warning("call", **_fields(signal))
+            case UpstreamCalled():
+                logger.debug("call", **_fields(signal))
             case Fault():
                 logger.error("fault", **_fields(signal))
             case Note(text, fields):

@@ -6,7 +6,15 @@ Knows nothing of HTTP: the door asks for the page.
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from antiphon.core.signals import Fault, ModelChanged, RequestEnded, RunEnded, Signal
+from antiphon.core.signals import (
+    Fault,
+    ModelChanged,
+    RequestEnded,
+    RunEnded,
+    Signal,
+    UpstreamCalled,
+    UpstreamChanged,
+)
 
 _SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
@@ -28,6 +36,16 @@ class Metrics:
         )
         self._tokens = Counter("antiphon_tokens", "Tokens", ["model", "kind"], registry=registry)
         self._ready = Gauge("antiphon_model_ready", "1 while the model is ready", ["model"], registry=registry)
+        self._upstream_ready = Gauge(
+            "antiphon_upstream_ready", "1 while the upstream can be asked", ["upstream"], registry=registry
+        )
+        by_model = ["upstream", "model"]
+        self._calls = Counter("antiphon_upstream_calls", "Calls", [*by_model, "outcome", "status"], registry=registry)
+        self._call_first = Histogram(
+            "antiphon_upstream_first_delta_seconds", "To the first delta", by_model, buckets=_SECONDS, registry=registry
+        )
+        self._call_tokens = Counter("antiphon_upstream_tokens", "Tokens", [*by_model, "kind"], registry=registry)
+        self._cost = Counter("antiphon_upstream_cost", "Cost, by the prices set", by_model, registry=registry)
         self._faults = Counter("antiphon_faults", "Faults of the server itself", registry=registry)
 
     def __call__(self, signal: Signal) -> None:
@@ -40,12 +58,26 @@ class Metrics:
                 self._run(signal)
             case ModelChanged():
                 self._ready.labels(signal.model).set(1 if signal.state == "ready" else 0)
+            case UpstreamChanged():
+                self._upstream_ready.labels(signal.upstream).set(1 if signal.state == "ready" else 0)
+            case UpstreamCalled():
+                self._call(signal)
             case Fault():
                 self._faults.inc()
 
     def page(self) -> bytes:
         """The metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _call(self, signal: UpstreamCalled) -> None:
+        place = (signal.upstream, signal.model)
+        self._calls.labels(*place, signal.outcome, str(signal.status)).inc()
+        if signal.first_delta is not None:
+            self._call_first.labels(*place).observe(signal.first_delta)
+        self._call_tokens.labels(*place, "input").inc(signal.input_tokens)
+        self._call_tokens.labels(*place, "output").inc(signal.output_tokens)
+        if signal.cost:
+            self._cost.labels(*place).inc(signal.cost)
 
     def _run(self, signal: RunEnded) -> None:
         self._runs.labels(signal.model, signal.status).inc()

@@ -10,7 +10,7 @@ from antiphon.core.offers import offers
 from antiphon.core.ports import Attachments, Models, Sealer, Store, Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
-from antiphon.core.reasoning import INCLUDE, KIND, opened, remembered
+from antiphon.core.reasoning import INCLUDE, KIND, Sealing, Wrapping, opened, remembered
 from antiphon.core.request import Request
 from antiphon.core.truncation import droppable, without
 from antiphon.runs import context
@@ -66,7 +66,8 @@ class Prompting:
             return self._sealer.seal(run.project, KIND, plaintext)
 
         offered = offers(request.tools, run.seen)
-        return Voice(offered, None if request.parallel_tool_calls else 1, seal if INCLUDE in request.include else None)
+        sealing = Sealing(seal) if INCLUDE in request.include else Wrapping(seal)
+        return Voice(offered, None if request.parallel_tool_calls else 1, sealing)
 
     async def count(self, request: Request, project: str) -> int:
         """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""

@@ -176,10 +176,10 @@ class Runner:
 
     async def _speak(self, run: Run, keeping: Keeping, clock: "_Clock") -> Outcome:
         turn: Any = await self._prompting.open(run)
-        voice = self._prompting.voice(run)
-        emitter, log = run.emitter, run.log
-        await self._begin(run, keeping)
         async with aclosing(turn) as batches:
+            voice = self._prompting.voice(run)
+            emitter, log = run.emitter, run.log
+            await self._begin(run, keeping)
             async for deltas in batches:
                 clock.saw()
                 events = emitter.feed(voice.feed(deltas))
