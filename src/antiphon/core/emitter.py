@@ -317,8 +317,8 @@ class Emitter:
         self._close_item(events, "completed")
         call_id = delta.call_id if isinstance(delta.call_id, str) else self._new_id("call")
         kind, prefix = (FunctionCall, "fc") if isinstance(delta, d.CallBegun) else (CustomToolCall, "ctc")
-        id = self._new_id(prefix)
-        call = kind(id=id, call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace)
+        item_id = self._new_id(prefix)
+        call = kind(id=item_id, call_id=call_id, name=delta.name, status="in_progress", namespace=delta.namespace)
         self._open_item(call, events)
 
     def _begin_message(self, delta: d.MessageBegun, events: list[e.Event]) -> None:
