@@ -3,7 +3,7 @@
 Knows nothing of storage or of the client: whatever a request points to has been fetched.
 """
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from antiphon.core.items import InputText, Item, Message
 from antiphon.core.offers import Choice, Offer, choose, offers
@@ -51,6 +51,9 @@ class Prompt(Struct, kw_only=True):
     text: Text = Text()
     reasoning: ReasoningOptions = ReasoningOptions()
     cache_key: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
     conversation: str | None = None
 
 
@@ -95,5 +98,8 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         text=request.text,
         reasoning=request.reasoning,
         cache_key=request.prompt_cache_key,
+        user=None if request.user is UNSET else request.user,
+        safety_identifier=request.safety_identifier,
+        service_tier=request.service_tier,
         conversation=request.conversation,
     )
