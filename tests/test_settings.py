@@ -59,6 +59,7 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
         "background": 7,
         "allowed_origins": ("https://a.example", "https://b.example"),
         "allowed_hosts": ("a.example", "b.example"),
+        "fetch_allowed": ("127.0.0.1:8000", "files.example:443"),
         "max_output_tokens": 100,
         "max_body_mib": 8,
         "heartbeat": 2.5,

@@ -107,7 +107,7 @@ class Settings(Place):
     heartbeat: Annotated[float, Parameter(validator=Number(gt=0))] = 15.0
     """A silent stream gets a comment after that many seconds."""
 
-    context: Annotated[int, Parameter(validator=Number(gte=512))] = 16384
+    context: Annotated[int, Parameter(validator=Number(gte=1024))] = 16384
     """The context that the embedded model's slots share, in tokens."""
 
     slots: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 4
