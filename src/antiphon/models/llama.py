@@ -14,10 +14,13 @@ from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, Sampling
 from antiphon.core.request import Request
 from antiphon.models import llama_frames as f
+from antiphon.models.llama_check import ignored
+from antiphon.models.llama_grammar import Plan, plan
 from antiphon.models.llama_options import LlamaOptions, default_threads
 from antiphon.models.llama_process import Call, LlamaProcess, Lost
-from antiphon.models.llama_prompt import begun, ignored, messages
+from antiphon.models.llama_prompt import begun, called, messages
 from antiphon.models.llama_queue import LlamaQueue
+from antiphon.models.llama_speech import Speech
 from antiphon.models.llama_turn import LlamaTurn
 
 __all__ = ["LlamaModel", "LlamaOptions"]
@@ -34,6 +37,7 @@ class LlamaModel:
     """
 
     continues = True
+    sees = False
 
     def __init__(self, name: str, path: Path, options: LlamaOptions, telemetry: Telemetry) -> None:
         self._name = name
@@ -91,21 +95,27 @@ class LlamaModel:
         await self._process.stop()
 
     def check(self, request: Request) -> list[str]:
-        """Names of what is asked for and ignored. Raises `Problem` 400 for pictures and files."""
+        """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`llama_check`)."""
         return ignored(request)
 
     async def count(self, prompt: Prompt) -> int:
         """Tokens of the rendered prompt. Raises `Problem` 503 while the model isn't there."""
-        prepared = await self._prepare(prompt)
+        prepared = await self._prepare(prompt, plan(prompt))
         return len(prepared.tokens) - prepared.said
 
     async def open(self, prompt: Prompt) -> Turn:
         """Accept a prompt. The turn begins to wait for its slot here, and says something once it has one.
 
         Raises `Problem`: 400 `context_length_exceeded`, 503 `overloaded` where the queue is full,
-        503 `model_loading` while the model isn't there.
+        503 `model_loading` while the model isn't there, 400 for a schema or grammar that can't be used, and
+        500 `interrupted` for a JSON answer that is to go on in the middle, which no grammar can.
         """
-        prepared = await self._prepare(prompt)
+        planned = plan(prompt)
+        if begun(prompt) and planned.text is not None:
+            raise Problem(500, "interrupted", "The server stopped in the middle of a JSON answer, and can't go on.")
+        prepared = await self._prepare(prompt, planned)
+        if called(prompt):
+            return _all_said(prepared, "stop")
         context = self.info().context
         size = len(prepared.tokens)
         if size + 1 > context:
@@ -118,8 +128,10 @@ class LlamaModel:
             )
         bound = min(prompt.sampling.max_output_tokens - prepared.said, context - size)
         if bound <= 0:
-            return _all_said(prepared)
-        return self._admit(prepared, bound, prompt.sampling)
+            return _all_said(prepared, "length")
+        if begun(prompt):
+            planned = Plan()  # text goes on as text
+        return self._admit(prepared, bound, prompt.sampling, planned)
 
     async def busy(self) -> int:
         """How many of the engine's slots are at work, as the engine itself says."""
@@ -129,16 +141,17 @@ class LlamaModel:
             raise Problem(503, "model_loading", "The model's process was lost.", retry_after=5)
         return answer.busy
 
-    async def _prepare(self, prompt: Prompt) -> f.Prepared:
+    async def _prepare(self, prompt: Prompt, planned: Plan) -> f.Prepared:
         """The prompt's tokens. A child that is lost meanwhile is waited for, once more."""
         said, told = messages(prompt), begun(prompt)
+        opening = f"{planned.reply}\n" if told and planned.reply else planned.opening
         if self._arriving >= self._options.queue + self._options.slots:
             raise self._full()
         self._arriving += 1
         try:
             for _ in range(2):
                 await self._process.ready()
-                answer = await self._process.call(lambda call: f.Prepare(call, said, told)).heard.get()
+                answer = await self._process.call(lambda call: f.Prepare(call, said, told, opening)).heard.get()
                 if not isinstance(answer, Lost):
                     break
         finally:
@@ -155,7 +168,7 @@ class LlamaModel:
             case _:
                 raise Problem(503, "model_loading", "The model's process was lost; it is back soon.", retry_after=5)
 
-    def _admit(self, prepared: f.Prepared, bound: int, sampling: Sampling) -> LlamaTurn:
+    def _admit(self, prepared: f.Prepared, bound: int, sampling: Sampling, planned: Plan) -> LlamaTurn:
         self._tickets += 1
         ticket = self._tickets
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -172,7 +185,8 @@ class LlamaModel:
             await place
             await self._process.ready()
             call = self._process.call(
-                lambda call: self._run(call, prepared.tokens, bound, sampling), ended=lambda: self._free(ticket)
+                lambda call: self._run(call, prepared.tokens, bound, sampling, planned.grammar),
+                ended=lambda: self._free(ticket),
             )
             begun.append(call)
             return call
@@ -183,7 +197,7 @@ class LlamaModel:
             else:
                 self._free(ticket)
 
-        return LlamaTurn(start, leave, prepared.said)
+        return LlamaTurn(start, leave, prepared.said, Speech(planned))
 
     def _free(self, ticket: int) -> None:
         self._places.pop(ticket, None)
@@ -192,7 +206,7 @@ class LlamaModel:
             if not place.done():
                 place.set_result(None)
 
-    def _run(self, id: int, tokens: list[int], bound: int, sampling: Sampling) -> f.Run:
+    def _run(self, id: int, tokens: list[int], bound: int, sampling: Sampling, grammar: str | None) -> f.Run:
         return f.Run(
             id=id,
             tokens=tokens,
@@ -205,6 +219,7 @@ class LlamaModel:
             frequency_penalty=_or(sampling.frequency_penalty, 0.0),
             top_logprobs=sampling.top_logprobs,
             seed=self._options.seed,
+            grammar=grammar,
         )
 
     def _full(self) -> Problem:
@@ -216,9 +231,9 @@ class LlamaModel:
         )
 
 
-async def _all_said(prepared: f.Prepared) -> AsyncIterator[list[Delta]]:
-    """The turn of an answer that reached its bound before it was interrupted."""
-    yield [UsageDelta(len(prepared.tokens) - prepared.said, prepared.said), Stop("length")]
+async def _all_said(prepared: f.Prepared, reason: str) -> AsyncIterator[list[Delta]]:
+    """The turn of an answer that was at its end before it was interrupted."""
+    yield [UsageDelta(len(prepared.tokens) - prepared.said, prepared.said), Stop(reason)]
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -85,8 +85,9 @@ class Engine:
         rendered = self._post("/apply-template", {"messages": msgspec.to_builtins(call.messages)})["prompt"]
         tokens = self._tokens(rendered, special=True)
         # The begun answer is tokenized by itself: what it says must not be read as the template's marks.
+        opening = self._tokens(call.opening, special=False) if call.opening else []
         said = self._tokens(call.said, special=False) if call.said else []
-        return Prepared(call.id, tokens + said, len(said))
+        return Prepared(call.id, tokens + opening + said, len(said))
 
     def busy(self) -> int:
         """How many slots are at work."""
@@ -197,6 +198,8 @@ def _asked(run: Run) -> dict[str, JSON]:
         "frequency_penalty": run.frequency_penalty,
         "repeat_last_n": _PENALIZED,
     }
+    if run.grammar is not None:
+        ask["grammar"] = run.grammar
     if run.seed is not None:
         ask["seed"] = run.seed
     if run.top_logprobs is not None:

@@ -38,15 +38,22 @@ class Load(Struct, tag=True, kw_only=True):
 
 
 class Prepare(Struct, tag=True):
-    """Parent: render the messages by the chat template, begin the answer with `said`, and tokenize it."""
+    """Parent: render the messages by the chat template, begin the answer, and tokenize it.
+
+    `opening` is put into the model's mouth as a part of the prompt; `said` it has said before.
+    """
 
     id: int
     messages: list[Said]
     said: str = ""
+    opening: str = ""
 
 
 class Run(Struct, tag=True, kw_only=True):
-    """Parent: answer these tokens. `top_logprobs` is None where no log-probabilities are wanted."""
+    """Parent: answer these tokens. `top_logprobs` is None where no log-probabilities are wanted.
+
+    `grammar` is what the answer has to match, for llguidance; None leaves it free.
+    """
 
     id: int
     tokens: list[int]
@@ -59,6 +66,7 @@ class Run(Struct, tag=True, kw_only=True):
     frequency_penalty: float
     top_logprobs: int | None
     seed: int | None
+    grammar: str | None = None
 
 
 class Cancel(Struct, tag=True):

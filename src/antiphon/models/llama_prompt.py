@@ -1,16 +1,14 @@
-"""A prompt as the messages of a chat template, and what of a request the embedded model ignores or refuses.
+"""A prompt as the messages of a chat template.
 
 Knows nothing of any one model's template or tokenizer.
 """
 
 from collections.abc import Iterator
 
-from msgspec import UNSET
-
+from antiphon.core.calls import AsFunction, AsOutput, as_function
 from antiphon.core.items import (
     CustomToolCall,
     CustomToolCallOutput,
-    FunctionCall,
     FunctionCallOutput,
     InputFile,
     InputImage,
@@ -19,40 +17,30 @@ from antiphon.core.items import (
     Message,
     OutputText,
     Part,
-    Reasoning,
     Refusal,
 )
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
-from antiphon.core.request import Request
 from antiphon.models.llama_frames import Said
-
-
-def ignored(request: Request) -> list[str]:
-    """The parameters that are asked for and will not be done (contracts §D, column "embedded").
-
-    Raises `Problem` 400 `unsupported_parameter` for pictures and files.
-    """
-    for number, item in enumerate(request.input):
-        _refuse_unseen(item, f"input[{number}]")
-    names = []
-    if request.reasoning.effort not in {None, "none"}:
-        names.append("reasoning.effort")
-    if request.reasoning.summary is not None:
-        names.append("reasoning.summary")
-    if request.text.verbosity not in {UNSET, "medium"}:
-        names.append("text.verbosity")
-    if request.service_tier not in {None, "auto", "default"}:
-        names.append("service_tier")
-    return names
+from antiphon.models.llama_grammar import reply_word
+from antiphon.models.llama_tools import call, output, shots, told
 
 
 def messages(prompt: Prompt) -> list[Said]:
     """The messages of a prompt's items, in order. Thought is left out, and so is what only a hosted tool did.
 
-    Calls and their outputs stand as plain text. Raises `Problem` 400 for pictures and files.
+    Where tools are offered, or another form than text is asked for, the model is told so at the head.
+    Raises `Problem` 400 for pictures and files.
     """
-    return list(_messages([*prompt.items, *_finished(prompt.said)]))
+    word = reply_word(prompt.offers)
+    head = told(prompt.offers, word, prompt.text.format)
+    said = list(_messages([*prompt.items, *_finished(prompt.said)], word if prompt.offers else None))
+    first = []
+    if said and said[0].role == "system":
+        first = [said.pop(0).content]
+    system = [Said("system", "\n\n".join([*first, head] if head else first))] if first or head else []
+    shown = [] if prompt.choice.mode == "required" else shots(prompt.offers, word, prompt.text.format)
+    return [*system, *shown, *said]
 
 
 def begun(prompt: Prompt) -> str:
@@ -63,31 +51,55 @@ def begun(prompt: Prompt) -> str:
     return ""
 
 
+def called(prompt: Prompt) -> bool:
+    """Whether an answer that was interrupted had come to calls, which end it."""
+    return bool(prompt.said) and isinstance(as_function(prompt.said[-1]), AsFunction)
+
+
 def _finished(said: list[Item]) -> list[Item]:
     return [item for item in said if getattr(item, "status", "completed") != "in_progress"]
 
 
-def _messages(items: list[Item]) -> Iterator[Said]:
+def _messages(items: list[Item], reply: str | None) -> Iterator[Said]:
+    """Each item's message; calls that stand together are one, and so are their outputs."""
     names: dict[str, str] = {}
+    together: list[str] = []
+    kind = ""
     for number, item in enumerate(items):
-        _refuse_unseen(item, f"input[{number}]")
-        match item:
-            case Message(role=role, content=content):
-                yield Said("system" if role == "developer" else role, _text(content))
-            case (
-                FunctionCall(call_id=call_id, name=name, arguments=given)
-                | CustomToolCall(call_id=call_id, name=name, input=given)
-            ):
-                names[call_id] = name
-                yield Said("assistant", f"I call {name} with: {given}")
-            case (
-                FunctionCallOutput(call_id=call_id, output=output)
-                | CustomToolCallOutput(call_id=call_id, output=output)
-            ):
-                told = output if isinstance(output, str) else _text(output)
-                yield Said("user", f"{names.get(call_id, 'The function')} returned: {told}")
-            case _:
-                continue
+        refuse_unseen(item, f"input[{number}]")
+        said = _called(item, names)
+        if said is not None and said.role == kind:
+            together.append(said.content)
+            continue
+        if together:
+            yield Said(kind, "\n".join(together))
+            together, kind = [], ""
+        if said is not None:
+            together, kind = [said.content], said.role
+        elif isinstance(item, Message):
+            yield _spoken(item, reply)
+    if together:
+        yield Said(kind, "\n".join(together))
+
+
+def _spoken(message: Message, reply: str | None) -> Said:
+    text = _text(message.content)
+    if message.role == "assistant" and reply is not None:
+        text = call(reply, text)
+    return Said("system" if message.role == "developer" else message.role, text)
+
+
+def _called(item: Item, names: dict[str, str]) -> Said | None:
+    """What is said of a call or an output; None for any other item. `names` maps a call's id to its name."""
+    match as_function(item):
+        case AsFunction(call_id=call_id, name=name, arguments=given):
+            names[call_id] = name
+            return Said("assistant", call(name, item.input if isinstance(item, CustomToolCall) else given))
+        case AsOutput(call_id=call_id, output=given):
+            text = given if isinstance(given, str) else _text(given)
+            return Said("user", output(names.get(call_id, "The function"), text))
+        case _:
+            return None
 
 
 def _text(parts: list[Part]) -> str:
@@ -104,15 +116,16 @@ def _words(part: Part) -> str:
             return ""
 
 
-def _refuse_unseen(item: Item, place: str) -> None:
+def refuse_unseen(item: Item, place: str, kinds: tuple[type[Part], ...] = (InputImage, InputFile)) -> None:
+    """Raise `Problem` 400 `unsupported_parameter` for parts of those kinds in an item that stands at `place`."""
     match item:
         case Message(content=parts):
             place += ".content"
         case FunctionCallOutput(output=[*parts]) | CustomToolCallOutput(output=[*parts]):
             place += ".output"
-        case Reasoning() | _:
+        case _:
             return
     for number, part in enumerate(parts):
-        if isinstance(part, InputImage | InputFile):
+        if isinstance(part, kinds):
             kind = "pictures" if isinstance(part, InputImage) else "files"
             raise Problem(400, "unsupported_parameter", f"This model can't see {kind}.", param=f"{place}[{number}]")

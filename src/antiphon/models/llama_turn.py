@@ -5,10 +5,11 @@ Knows nothing of how it was admitted, nor of the process behind the call.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from antiphon.core.deltas import Delta, Stop, TextDelta, UsageDelta
+from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.problems import Problem
 from antiphon.models import llama_frames as f
 from antiphon.models.llama_process import Call, Heard, Lost
+from antiphon.models.llama_speech import Speech
 
 
 class LlamaTurn:
@@ -20,12 +21,17 @@ class LlamaTurn:
         gives the place up, cancelling what has begun; called once, at the latest by `aclose`.
     said
         tokens of the answer that stood in the prompt already; they count as output.
+    speech
+        reads the answer; nothing was told to it yet.
     """
 
-    def __init__(self, start: Callable[[], Awaitable[Call]], leave: Callable[[], None], said: int) -> None:
+    def __init__(
+        self, start: Callable[[], Awaitable[Call]], leave: Callable[[], None], said: int, speech: Speech
+    ) -> None:
         self._start = start
         self._leave = leave
         self._said = said
+        self._speech = speech
         self._call: Call | None = None
         self._ended = False
 
@@ -33,14 +39,21 @@ class LlamaTurn:
         return self
 
     async def __anext__(self) -> Sequence[Delta]:
-        """The next batch. Raises `Problem` 500 where the child is lost, and whatever the engine refuses."""
+        """The next batch.
+
+        Raises `Problem` 500 where the child is lost, where the answer is not what its grammar allows, and
+        for whatever the engine refuses.
+        """
         if self._ended:
             raise StopAsyncIteration
         try:
             if self._call is None:
                 self._call = await self._start()
+                batch = self._speech.begin()
+            else:
+                batch = []
             heard = self._call.heard
-            batch = self._deltas(await heard.get())
+            batch += self._deltas(await heard.get())
             while not self._ended and not heard.empty():
                 batch += self._deltas(heard.get_nowait())
         except BaseException:
@@ -57,9 +70,10 @@ class LlamaTurn:
     def _deltas(self, frame: Heard) -> list[Delta]:
         match frame:
             case f.Piece(text=text, logprobs=logprobs):
-                return [TextDelta(text, logprobs)]
+                return self._speech.feed(text, logprobs)
             case f.Done():
                 self._ended = True
+                self._speech.finish(cut=frame.cut)
                 usage = UsageDelta(
                     input_tokens=frame.prompt - self._said,
                     output_tokens=frame.output + self._said,

@@ -1,0 +1,144 @@
+"""What of a request the embedded model ignores, and what it refuses (contracts §D, column "embedded").
+
+Knows nothing of prompts and of the engine.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+import msgspec
+from msgspec import UNSET
+
+from antiphon.core.items import InputImage, Passed
+from antiphon.core.offers import HOSTED, Offer, choose, offers
+from antiphon.core.problems import Problem
+from antiphon.core.request import AllowedTools, JsonSchemaFormat, NamedChoice, PassedTool, Request, Tool, tool_from_json
+from antiphon.models.llama_grammar import BadGrammar, arguments, callable_offers, input_rules, text_schema
+from antiphon.models.llama_prompt import refuse_unseen
+from antiphon.models.llama_schema import Enforceable, LeftOut, Unusable
+
+_UNOFFERED = HOSTED | {"computer"}
+
+
+def ignored(request: Request) -> list[str]:
+    """The parameters that are asked for and will not be done, by their places.
+
+    Raises `Problem` 400: `unsupported_parameter` for pictures and a hosted tool that is forced;
+    `invalid_json_schema` for a schema that can't be enforced under `strict`, or at all;
+    `invalid_value` for a grammar that can't be used and a tool choice that can't be met.
+    """
+    for number, item in enumerate(request.input):
+        refuse_unseen(item, f"input[{number}]", (InputImage,))  # of files whoever gathers the prompt makes text
+    names = _sampling(request)
+    for tool, place in _placed(request):
+        names += _tool(tool, place)
+    _refuse_forced(request)
+    return names + _format(request)
+
+
+def _sampling(request: Request) -> list[str]:
+    names = []
+    if request.reasoning.effort not in {None, "none"}:
+        names.append("reasoning.effort")
+    if request.reasoning.summary is not None:
+        names.append("reasoning.summary")
+    if request.text.verbosity not in {UNSET, "medium"}:
+        names.append("text.verbosity")
+    if request.service_tier not in {None, "auto", "default"}:
+        names.append("service_tier")
+    return names
+
+
+def _placed(request: Request) -> Iterator[tuple[Tool, str]]:
+    """Every tool of the request, those in its items and in namespaces too, with its place."""
+    for number, tool in enumerate(request.tools):
+        yield from _within(tool, f"tools[{number}]")
+    for number, item in enumerate(request.input):
+        if isinstance(item, Passed) and item.type in {"additional_tools", "tool_search_output"}:
+            for inner, value in enumerate(item.value.get("tools") or []):
+                place = f"input[{number}].tools[{inner}]"
+                try:
+                    yield from _within(tool_from_json(value), place)
+                except msgspec.ValidationError as fault:
+                    raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=place) from None
+
+
+def _within(tool: Tool, place: str) -> Iterator[tuple[Tool, str]]:
+    if not isinstance(tool, PassedTool) or tool.type != "namespace":
+        yield tool, place
+        return
+    for number, value in enumerate(tool.value.get("tools") or []):
+        inner = f"{place}.tools[{number}]"
+        try:
+            yield from _within(tool_from_json(value), inner)
+        except msgspec.ValidationError as fault:
+            raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=inner) from None
+
+
+def _tool(tool: Tool, place: str) -> list[str]:
+    if isinstance(tool, PassedTool) and tool.type in _UNOFFERED:
+        return [place]
+    return [name for offer in offers([tool], []) for name in _offer(offer, place)]
+
+
+def _offer(offer: Offer, place: str) -> list[str]:
+    if offer.kind == "custom":
+        try:
+            input_rules(offer.grammar)
+        except BadGrammar as fault:
+            raise Problem(
+                400,
+                "invalid_value",
+                f"The grammar of '{offer.tool_name}' can't be used: {fault}.",
+                param=f"{place}.format.definition",
+            ) from None
+        return []
+    what = f"function '{offer.tool_name}'"
+    left_out = _enforced(lambda: arguments(offer), what, f"{place}.parameters", strict=offer.strict)
+    return [f"{place}.parameters{one.pointer}" for one in left_out]
+
+
+def _format(request: Request) -> list[str]:
+    form = request.text.format
+    if not isinstance(form, JsonSchemaFormat):
+        return []
+    place = "text.format.schema"
+    left_out = _enforced(lambda: text_schema(form), f"text format '{form.name}'", place, strict=form.strict)
+    return [f"{place}{one.pointer}" for one in left_out]
+
+
+def _enforced(find: Callable[[], Enforceable | None], what: str, param: str, *, strict: bool | None) -> list[LeftOut]:
+    """What is left out of a schema; refused where nothing may be."""
+    try:
+        found = find()
+    except Unusable as fault:
+        _refuse(what, param, LeftOut(fault.pointer, str(fault)))
+    left_out = [] if found is None else found.left_out
+    if strict and left_out:
+        _refuse(what, param, left_out[0])
+    return left_out
+
+
+def _refuse(what: str, param: str, fault: LeftOut) -> NoReturn:
+    message = f"Invalid schema for {what}: {fault.pointer}: {fault.reason}."
+    raise Problem(400, "invalid_json_schema", message, param=param)
+
+
+def _refuse_forced(request: Request) -> None:
+    """Refuse a choice that leaves only tools which are not here. One for what a history brings is seen to later."""
+    choice = request.tool_choice
+    if isinstance(choice, NamedChoice) and choice.type in _UNOFFERED:
+        _refuse_hosted(choice.type)
+    if not isinstance(choice, AllowedTools) or choice.mode != "required":
+        return
+    hosted = [tool.type for tool in choice.tools if tool.type in _UNOFFERED]
+    if not hosted:
+        return
+    offered = offers(request.tools, request.input)
+    if not callable_offers(offered, choose(offered, choice)):
+        _refuse_hosted(hosted[0])
+
+
+def _refuse_hosted(kind: str) -> NoReturn:
+    message = f"The tool '{kind}' is not there, so that it can't be forced."
+    raise Problem(400, "unsupported_parameter", message, param="tool_choice")

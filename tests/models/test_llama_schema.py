@@ -1,0 +1,86 @@
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+
+from antiphon.models.llama_schema import Unusable, enforceable, valid
+from tests.models.schemas import UNENFORCED, schemas, unenforceable
+
+
+@given(schemas)
+def test_what_is_enforced_is_never_wider_than_what_was_asked(schema: Any) -> None:
+    found = enforceable(schema)
+    assert found.left_out == []
+    assert enforceable(found.schema).left_out == []
+
+
+@given(unenforceable())
+def test_what_is_left_out_is_named_where_it_stands_and_the_rest_can_be_enforced(schema: Any) -> None:
+    found = enforceable(schema)
+    assert found.left_out
+    for one in found.left_out:
+        at: Any = schema
+        for step in one.pointer.removeprefix("#/").split("/"):
+            at = at[int(step)] if isinstance(at, list) else at[step.replace("~1", "/").replace("~0", "~")]
+    jsonschema_rs.meta.validate(found.schema)
+    assert enforceable(found.schema).left_out == []
+
+
+@pytest.mark.parametrize("part", UNENFORCED)
+def test_every_one_of_two_faults_is_named(part: Any) -> None:
+    found = enforceable({"type": "object", "properties": {"a": part, "b/c": part, "d": {"type": "string"}}})
+    pointers = [one.pointer for one in found.left_out]
+    assert any(place.startswith("#/properties/a/") for place in pointers)
+    assert any(place.startswith("#/properties/b~1c/") for place in pointers)
+    assert not any(place.startswith("#/properties/d") for place in pointers)
+    assert found.schema["properties"]["d"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        (False, "#"),
+        (3, "#"),
+        ({"type": "integer", "minimum": 5, "maximum": 3}, "#"),
+        ({"properties": {"a": {"type": "x"}}}, "#/properties/a/type"),
+        (
+            {"properties": {"a": {"minItems": 2, "maxItems": 1, "type": "array"}}, "required": ["a"], "type": "object"},
+            "#",
+        ),
+        ({"$defs": {"n": {"$ref": "#/$defs/n"}}, "$ref": "#/$defs/n"}, "#"),
+        ({"$schema": "https://example.com/a-language-of-our-own"}, "#/$schema"),
+    ],
+)
+def test_what_nothing_satisfies_is_unusable(schema: Any, place: str) -> None:
+    with pytest.raises(Unusable) as fault:
+        enforceable(schema)
+    assert fault.value.pointer.startswith(place) and str(fault.value)
+
+
+def test_an_integer_and_an_object_end_where_the_schema_has_no_end() -> None:
+    found = enforceable({"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}}}).schema
+    assert found["additionalProperties"] is False and found["properties"]["n"]["maximum"] > 10**12
+    assert enforceable({"type": "integer", "minimum": 10**17}).schema == {"type": "integer", "minimum": 10**17}
+
+
+def test_members_of_which_several_parts_speak_stay_open() -> None:
+    parts = [{"properties": {"a": {"type": "string"}}}, {"properties": {"b": {"type": "string"}}, "required": ["b"]}]
+    assert "additionalProperties" not in str(enforceable({"type": "object", "allOf": parts}).schema)
+    either = {"type": "object", "properties": {"a": {"type": "string"}}, "anyOf": parts}
+    assert "additionalProperties" not in str(enforceable(either).schema)
+
+
+def test_a_schema_does_not_steer_the_engine() -> None:
+    assert "x-guidance" not in enforceable({"type": "object", "x-guidance": {"lenient": True}}).schema
+
+
+def test_formats_of_older_drafts_are_read_as_they_were_meant() -> None:
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "array", "items": [{"type": "string"}]}
+    assert enforceable(old).left_out == []
+
+
+def test_text_is_valid_where_it_is_json_that_fits() -> None:
+    assert valid('{"a": 1.0}', {"properties": {"a": {"type": "integer"}}})
+    assert not valid('{"a": "1"}', {"properties": {"a": {"type": "integer"}}})
+    assert not valid('{"a": ', {}) and not valid("", {})
