@@ -42,6 +42,19 @@ INPUTS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Get the current weather for a location",
+    "parameters": {
+        "type": "object",
+        "properties": {"location": {"type": "string", "description": "The city and state"}},
+        "required": ["location"],
+    },
+}
+CALL = json.dumps([{"call": {"name": "get_weather", "arguments": {"location": "San Francisco, CA"}}}])
+RED = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgGAWjYBQMfQAAA9EAAXq4pCsAAAAASUVORK5CYII="
+
 
 async def create(session: aiohttp.ClientSession, server: Server, name: str) -> None:
     """One check of the suite, by its name."""
@@ -60,6 +73,18 @@ async def create(session: aiohttp.ClientSession, server: Server, name: str) -> N
     check_resource(response)
     assert response["output"], "no output"
     assert response["status"] == "completed"
+
+
+async def made(server: Server, body: dict[str, Any]) -> Any:
+    """The response to one request that is not streamed."""
+    async with (
+        aiohttp.ClientSession(headers=HEADERS) as session,
+        session.post(f"{server.url}/responses", json=body) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        response = await answer.json()
+    check_resource(response)
+    return response
 
 
 async def streamed(answer: aiohttp.ClientResponse) -> Any:
@@ -87,6 +112,24 @@ async def streamed(answer: aiohttp.ClientResponse) -> Any:
 async def test_check(server: Server, name: str) -> None:
     async with aiohttp.ClientSession() as session:
         await create(session, server, name)
+
+
+async def test_tool_calling(server: Server) -> None:
+    """The tool comes without `strict`; the echo has to carry it."""
+    body = {"model": server.model, "input": [message("user", CALL)], "tools": [WEATHER]}
+    response = await made(server, body)
+    (call,) = response["output"]
+    assert (call["type"], call["name"]) == ("function_call", "get_weather")
+    assert json.loads(call["arguments"]) == {"location": "San Francisco, CA"}
+    assert response["tools"][0]["strict"] is None
+
+
+async def test_image_input(server: Server) -> None:
+    parts = [{"type": "input_text", "text": "What do you see?"}, {"type": "input_image", "image_url": RED}]
+    body = {"model": server.model, "input": [{"type": "message", "role": "user", "content": parts}]}
+    response = await made(server, body)
+    assert response["output"]
+    assert response["status"] == "completed"
 
 
 async def test_all_at_once(server: Server) -> None:

@@ -230,14 +230,7 @@ BODIES: list[tuple[str, bytes, str, str | None]] = [
 FUNCTION = {"type": "function", "name": "f"}
 LATER: list[tuple[str, Any, str]] = [
     ("prompt", {"id": "p"}, "prompt"),
-    ("tools", [FUNCTION], "tools"),
-    ("tool_choice", "required", "tool_choice"),
-    ("tool_choice", {"type": "function", "name": "f"}, "tool_choice"),
-    ("max_tool_calls", 3, "max_tool_calls"),
-    ("text", {"format": {"type": "json_object"}}, "text.format.type"),
-    ("text", {"format": {"type": "json_schema", "name": "s", "schema": {}}}, "text.format.type"),
     ("context_management", [{"type": "compaction", "compact_threshold": 1000}], "context_management"),
     ("generate", False, "generate"),
     ("input", [{"type": "compaction", "encrypted_content": "x"}], "input[0].type"),
-    ("input", [{"type": "additional_tools", "role": "developer", "tools": []}], "input[0].type"),
 ]

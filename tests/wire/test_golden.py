@@ -23,6 +23,17 @@ def script(*steps: dict[str, Any]) -> str:
     return json.dumps(steps)
 
 
+TOOLS = [
+    {
+        "type": "function",
+        "name": "weather",
+        "description": "The weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+        "strict": None,
+    },
+    {"type": "custom", "name": "note", "description": "Takes plain text."},
+]
+
 STREAMS: dict[str, dict[str, Any]] = {
     "text": {"input": "Hello there, friend."},
     "empty": {"input": script({"text": ""})},
@@ -34,6 +45,27 @@ STREAMS: dict[str, dict[str, Any]] = {
     "reasoning": {"input": script({"reasoning": "let me think"}, {"text": "It is 42."})},
     "summary": {"input": script({"summary": "I thought."}, {"summary": "And again."}, {"text": "It is 42."})},
     "refusal": {"input": script({"refusal": "I will not."})},
+    "call": {"input": script({"call": {"name": "weather", "arguments": {"city": "Paris"}}}), "tools": TOOLS},
+    "parallel": {
+        "input": script(
+            *({"call": {"name": "weather", "arguments": {"city": city}}} for city in ("Paris", "Rome", "Oslo"))
+        ),
+        "tools": TOOLS,
+    },
+    "call_after_text": {
+        "input": script({"text": "Let me see."}, {"call": {"name": "weather", "arguments": {"city": "Paris"}}}),
+        "tools": TOOLS,
+    },
+    "reasoning_then_call": {
+        "input": script({"reasoning": "I need it."}, {"call": {"name": "weather", "arguments": {"city": "Paris"}}}),
+        "tools": TOOLS,
+    },
+    "custom": {"input": script({"custom": {"name": "note", "input": "plain words\nhere"}}), "tools": TOOLS},
+    "cut_arguments": {
+        "input": script({"call": {"name": "weather", "arguments": '{"city": "Paris", "unit": "celsius"}'}}),
+        "tools": TOOLS,
+        "max_output_tokens": 3,
+    },
     "lines": {"input": "a\u2028b \u2029 c\x85d 🦆 \r\n e"},
     "logprobs": {"input": "one two", "top_logprobs": 1, "include": ["message.output_text.logprobs"]},
     "echo": {
