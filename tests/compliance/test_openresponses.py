@@ -53,7 +53,10 @@ WEATHER = {
     },
 }
 CALL = json.dumps([{"call": {"name": "get_weather", "arguments": {"location": "San Francisco, CA"}}}])
-RED = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgGAWjYBQMfQAAA9EAAXq4pCsAAAAASUVORK5CYII="
+RED = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR4nGNgGAWjYBQMfQAAA9EAAXq4pCsAAAAASUVORK5CYII="
+)
 
 
 async def create(session: aiohttp.ClientSession, server: Server, name: str) -> None:
