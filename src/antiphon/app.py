@@ -16,6 +16,7 @@ from antiphon.access.sealing import SecretSealer
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.house import House
+from antiphon.config import load as load_config
 from antiphon.contract import openapi
 from antiphon.contract.contract import load
 from antiphon.core.ports import Served, Store, Telemetry
@@ -49,7 +50,7 @@ class App:
         contract = load("openai")
         self._settings = settings
         self.fault: Exception | None = None
-        self._router = Router([_served(settings, telemetry)])
+        self._router = _router(settings, telemetry)
         self._store = _store(settings)
         own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
         prompting = Prompting(
@@ -157,6 +158,17 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=settings.shutdown_grace,
         )
     )
+
+
+def _router(settings: Settings, telemetry: Telemetry) -> Router:
+    """The embedded model first, unless there are upstreams and nobody asks for it; then what stands behind those."""
+    loaded = load_config(settings)
+    served = [] if loaded.behind and settings.model is None else [_served(settings, telemetry)]
+    if not loaded.configured.upstreams:
+        return Router(served)
+    from antiphon.models.upstreams import Upstreams
+
+    return Router(served, [Upstreams(loaded.configured, telemetry, (settings.host, settings.port))])
 
 
 def _served(settings: Settings, telemetry: Telemetry) -> Served:

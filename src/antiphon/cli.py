@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
-from cyclopts.config import Env, Toml
+from cyclopts.config import Dict, Env, Toml
 
 from antiphon import __version__
-from antiphon.settings import Place, Settings
-
-FILE = "antiphon.toml"
+from antiphon.settings import FILE, TABLES, Place, Reach, Settings
 
 
 def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Fill what neither flags nor environment gave from the file of settings.
 
-    Only for commands that have --config. A key that is no setting is refused by `serve`, which has
-    them all; the others take theirs.
+    Only for commands that have --config. The tables of upstreams and models are `config`'s. A key that is
+    no setting is refused by `serve`, which has them all; the others take theirs.
     """
     chosen = arguments.get("--config", default=None)
     if chosen is None:
@@ -34,7 +32,10 @@ def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollectio
         _ = file.config
     except CycloptsError as error:
         raise CycloptsError(msg=f"{path}: {error.msg}") from error
-    file(app, commands, arguments)
+    keys = {key: value for key, value in file.config.items() if key not in TABLES}
+    Dict(keys, allow_unknown=file.allow_unknown, use_commands_as_keys=False, source=file.source)(
+        app, commands, arguments
+    )
 
 
 Json: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -106,6 +107,53 @@ def models(place: Place = Place(), *, json: Json = False) -> None:  # noqa: B008
     from antiphon.commands import models as command
 
     command.models(place.data, as_json=json)
+
+
+@app.command
+def upstreams(reach: Reach = Reach(), *, json: Json = False) -> None:  # noqa: B008  as above
+    """Ask every upstream how it is, and say so in a line each. Ends with 1 where one can't be asked.
+
+    Parameters
+    ----------
+    json
+        Print the findings as JSON.
+    """
+    from antiphon.commands import upstreams as command
+
+    raise SystemExit(command.upstreams(reach, as_json=json))
+
+
+config = App(name="config", help="Look at the file of settings.", help_format="plaintext")
+app.command(config)
+
+
+@config.command
+def check(file: Path = Path(FILE), /) -> None:
+    """Say what is wrong in a file of settings, with the line of each mistake. Ends with 1 where there is one.
+
+    Parameters
+    ----------
+    file
+        The file.
+    """
+    from antiphon.commands import config as command
+
+    raise SystemExit(command.check(file, _wrong_key))
+
+
+def _wrong_key(file: Path, key: str, value: object) -> str:
+    """What is wrong with a key of the file that stands for a flag; "" for nothing."""
+    serving = App(name="serve", config=Dict({key: value}, use_commands_as_keys=False, source=str(file)))
+    serving.default(_served)
+    try:
+        serving.parse_args([], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return str(error)
+    return ""
+
+
+def _served(settings: Settings = Settings()) -> None:  # noqa: B008  as above
+    """Take the settings, for `_wrong_key`."""
 
 
 @app.command

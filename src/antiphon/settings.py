@@ -14,6 +14,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+FILE = "antiphon.toml"
+TABLES = ("upstreams", "models")
+"""Keys of the file that hold tables, and are no flags: `config` reads them."""
+
 
 def data_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
     """Where models and data are kept: the XDG data folder, on macOS the user's Application Support."""
@@ -23,6 +27,12 @@ def data_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.pla
     base = environ.get("XDG_DATA_HOME", "")
     # The XDG rules: a relative path is to be ignored.
     return (Path(base) if Path(base).is_absolute() else home / ".local" / "share") / "antiphon"
+
+
+def file_of(config: Path | None) -> Path | None:
+    """The file of settings: the one that was named, else the one in the current folder; None where there is none."""
+    path = (config or Path(FILE)).expanduser()
+    return path if path.is_file() else None
 
 
 def loopback(host: str) -> bool:
@@ -60,16 +70,26 @@ class Place:
     """The folder of models and data."""
 
 
-@Parameter(name="*", validator=_closed)
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(Place):
-    """All that can be set. The first sentence under a field is what `--help` says of it."""
+class Reach(Place):
+    """Where this server is, and which others stand behind it."""
 
     host: str = "127.0.0.1"
     """The address to listen on."""
 
     port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 8484
     """The port to listen on."""
+
+    upstream: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
+    """The address of a server whose models are served here, such as http://127.0.0.1:8000/v1. Its key, where it \
+needs one, stands in ANTIPHON_UPSTREAM_KEY. With one, the embedded model is served only where --model names it."""
+
+
+@Parameter(name="*", validator=_closed)
+@dataclass(frozen=True, kw_only=True)
+class Settings(Reach):
+    """All that can be set. The first sentence under a field is what `--help` says of it."""
 
     model: str | None = None
     """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""

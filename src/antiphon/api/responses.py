@@ -59,7 +59,8 @@ async def cancel(house: House, exchange: Exchange, response_id: str) -> None:
 async def input_tokens(house: House, exchange: Exchange) -> None:
     """`POST /responses/input_tokens`: counted, nothing is run."""
     require_json(exchange)
-    request = house.contract.measure(await exchange.body(house.max_body), house.models.list()[0].id)
+    default = next((info.id for info in house.models.list()), "")
+    request = house.contract.measure(await exchange.body(house.max_body), default)
     tokens = await house.prompting.count(request, PROJECT)
     await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
 

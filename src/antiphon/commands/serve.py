@@ -31,19 +31,35 @@ def taken(host: str, port: int) -> str | None:
 
 
 def banner(settings: Settings) -> str:
-    """What a person wants to know first: the address, the model, a line to try."""
+    """What a person wants to know first: the address, the models, a line to try."""
+    reach = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not listened on
+    base = f"http://[{reach}]:{settings.port}/v1" if ":" in reach else f"http://{reach}:{settings.port}/v1"
+    told, model = _models(settings)
+    body = msgspec.json.encode({"model": model, "input": "Say hello."}).decode()
+    trial = f"{base}/responses -H 'Content-Type: application/json' -d '{body}'" if model else f"{base}/models"
+    return f"""\
+Antiphon at {base}  (Ctrl-C ends it)
+{told}
+Try:   curl {trial}
+"""
+
+
+def _models(settings: Settings) -> tuple[str, str]:
+    """What is served, in a line or two, and a model to try; "" where the upstreams have to be asked first."""
+    from antiphon.config import load
     from antiphon.models import catalogue
     from antiphon.models.embedded import served_name
 
-    reach = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not listened on
-    base = f"http://[{reach}]:{settings.port}/v1" if ":" in reach else f"http://{reach}:{settings.port}/v1"
-    model = served_name(settings.model or catalogue.load().default)
-    body = msgspec.json.encode({"model": model, "input": "Say hello."}).decode()
-    return f"""\
-Antiphon at {base}  (Ctrl-C ends it)
-Model: {model}
-Try:   curl {base}/responses -H 'Content-Type: application/json' -d '{body}'
-"""
+    loaded = load(settings)
+    lines, model = [], ""
+    if settings.model is not None or not loaded.behind:
+        model = served_name(settings.model or catalogue.load().default)
+        lines.append(f"Model: {model}")
+    names = loaded.configured.upstreams
+    if names:
+        lines.append("Upstreams: " + ", ".join(f"{name} ({one.url})" for name, one in names.items()))
+        model = model or next(iter(loaded.configured.models), "")
+    return "\n".join(lines) or "No upstream can be used as it is set up: see `antiphon config check`.", model
 
 
 def unusable(folder: Path) -> str | None:
@@ -63,6 +79,10 @@ def serve(settings: Settings) -> None:
     if why is not None:
         print(f"antiphon: {why}", file=sys.stderr)
         raise SystemExit(1)
+    from antiphon.config import load
+
+    for complaint in load(settings).complaints:
+        print(f"antiphon: {complaint}", file=sys.stderr)
     print(banner(settings), flush=True)
     from antiphon.app import run
 

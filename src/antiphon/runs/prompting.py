@@ -54,9 +54,10 @@ class Prompting:
         try:
             return await model.open(prompt)
         except Problem as problem:
-            if problem.code != "context_length_exceeded" or run.request.truncation != "auto":
+            size = next((info.context for info in self._models.list() if info.id == prompt.model), 0)
+            if problem.code != "context_length_exceeded" or run.request.truncation != "auto" or not size:
                 raise
-        return await model.open(await self._shortened(prompt))
+        return await model.open(await self._shortened(prompt, size))
 
     def voice(self, run: Run) -> Voice:
         """What the model's words pass through on their way to the emitter."""
@@ -94,10 +95,9 @@ class Prompting:
     def _render(self, run: Run) -> Prompt:
         return render(run.request, run.seen, max_output_tokens=self._max_output_tokens, said=run.emitter.said())
 
-    async def _shortened(self, prompt: Prompt) -> Prompt:
-        """The prompt with as few of its oldest items dropped as will do (protocol §8.4)."""
+    async def _shortened(self, prompt: Prompt, size: int) -> Prompt:
+        """The prompt with as few of its oldest items dropped as will do for a context of that size (protocol §8.4)."""
         model = self._models.get(prompt.model)
-        size = next(info.context for info in self._models.list() if info.id == prompt.model)
         bound = size - min(prompt.sampling.max_output_tokens, size // 4)
         groups = droppable(prompt.items)
         low, high = 0, len(groups)

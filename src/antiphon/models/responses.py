@@ -1,0 +1,163 @@
+"""A model behind a Responses upstream: OpenAI, vLLM, llama.cpp, another Antiphon.
+
+Knows nothing of which upstream is chosen (`router`), nor of what stands in the bytes (`responses_request`,
+`responses_stream`).
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from antiphon.core.deltas import Delta
+from antiphon.core.ports import Turn
+from antiphon.core.problems import Problem
+from antiphon.core.prompt import Prompt
+from antiphon.core.request import Request
+from antiphon.core.wire import opaque
+from antiphon.models.event_stream import EventStream
+from antiphon.models.http import Answer, Http
+from antiphon.models.responses_request import Sealed, body, ignored, measured
+from antiphon.models.responses_stream import Listener
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal
+
+_LONGEST_EVENT = 64 * 1024 * 1024
+_A_TOKEN = 4  # bytes, where nobody counts
+
+
+class ResponsesModel:
+    """Satisfies the `Model` port. `model` is the name there.
+
+    Faults before the first delta are `UpstreamFault`s.
+    """
+
+    continues = False
+
+    def __init__(self, upstream: Upstream, model: str, http: Http) -> None:
+        self._upstream = upstream
+        self._model = model
+        self._http = http
+        self._sealed: Sealed = "asked"
+        self._counts = True
+        self.sees = "images" in upstream.takes
+
+    def check(self, request: Request) -> list[str]:
+        """As contracts §D says of a Responses upstream."""
+        return ignored(request, self._upstream)
+
+    async def count(self, prompt: Prompt) -> int:
+        """By the upstream's `input_tokens`; an estimate from the bytes where it has no such route."""
+        asked = msgspec.json.encode(measured(prompt, self._model, self._upstream), enc_hook=opaque)
+        if self._counts:
+            try:
+                told = await self._http.post_json(self._upstream, "responses/input_tokens", asked)
+            except UpstreamFault as fault:
+                if fault.status not in {404, 405, 501}:
+                    raise
+                self._counts = False
+            else:
+                if isinstance(told, dict) and isinstance(told.get("input_tokens"), int):
+                    return int(told["input_tokens"])
+        return max(1, len(asked) // _A_TOKEN)
+
+    async def open(self, prompt: Prompt) -> Turn:
+        """Ask the upstream. Raises `UpstreamFault`."""
+        try:
+            answer = await self._ask(prompt)
+        except UpstreamFault as fault:
+            if self._sealed == "not_asked" or not _refuses_seals(fault):
+                raise
+            self._sealed = "not_asked"
+            answer = await self._ask(prompt)
+        return ResponsesTurn(answer, self._upstream, frozenset(offer.name for offer in prompt.offers))
+
+    async def _ask(self, prompt: Prompt) -> Answer:
+        asked = body(prompt, self._model, self._upstream, self._sealed)
+        answer = await self._http.post(self._upstream, "responses", asked)
+        if answer.status != 200:
+            try:
+                raise refusal(self._upstream, answer.status, answer.headers, await answer.read())
+            finally:
+                answer.abort()
+        return answer
+
+
+class ResponsesTurn:
+    """One turn as it is read. `aclose()` closes the connection."""
+
+    def __init__(self, answer: Answer, upstream: Upstream, offered: frozenset[str]) -> None:
+        self._answer = answer
+        self._upstream = upstream
+        self._listener = Listener(upstream, offered)
+        self._events = EventStream()
+        kind = answer.headers.get("content-type", "")
+        self._whole = kind.partition(";")[0].strip().lower() == "application/json"
+        self._over = False
+        self._fault: Problem | None = None
+
+    def __aiter__(self) -> "ResponsesTurn":
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        """The next batch. Raises `Problem` for a stream that breaks or can't be read."""
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            found = await (self._read() if self._whole else self._hear())
+        except BaseException:
+            self._answer.abort()
+            raise
+        if not found:
+            raise StopAsyncIteration
+        return found
+
+    async def aclose(self) -> None:
+        """Want nothing more: the connection is closed at once, so that the upstream's model stops."""
+        self._over = True
+        if self._listener.ended:
+            self._answer.leave()
+        else:
+            self._answer.abort()
+
+    async def _hear(self) -> list[Delta]:
+        """The deltas of the next bytes that have any; none at the end."""
+        if self._fault is not None:
+            raise self._fault
+        answer, events, feed = self._answer, self._events, self._listener.feed
+        found: list[Delta] = []
+        async for data in answer.chunks():
+            try:
+                for event in events.feed(data):
+                    found += feed(event)
+            except Problem as fault:
+                if not found:
+                    raise
+                self._fault = fault  # what was said before it is told first
+                return found
+            if self._listener.ended:
+                self._over = True
+                answer.leave()
+                return found
+            if found:
+                answer.spoken()
+                return found
+            if events.held > _LONGEST_EVENT:
+                raise malformed(self._upstream, "sent an event without an end")
+        for event in events.finish():
+            found += feed(event)
+        self._over = True
+        self._listener.close()
+        return found
+
+    async def _read(self) -> list[Delta]:
+        """An answer in one piece, from an upstream that does not stream."""
+        self._over = True
+        data = await self._answer.read()
+        try:
+            return self._listener.whole(msgspec.json.decode(data))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise malformed(self._upstream, "answered with something that is no JSON") from None
+
+
+def _refuses_seals(fault: UpstreamFault) -> bool:
+    """Whether a model that can't think refuses to be asked for its sealed thoughts."""
+    return fault.status == 400 and "encrypted" in fault.message.lower()

@@ -1,0 +1,73 @@
+"""A prompt as the body of `POST /responses` at an upstream.
+
+Knows nothing of connections, nor of what is answered. State is ours: the upstream is asked with
+`store:false`, and gets the whole history each time.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from antiphon.core.items import JSON
+from antiphon.core.prompt import LOGPROBS, Prompt
+from antiphon.core.reasoning import INCLUDE
+from antiphon.core.request import Request, Text
+from antiphon.core.wire import opaque
+from antiphon.models.responses_items import to_upstream
+from antiphon.models.upstream import Upstream
+
+Sealed = Literal["asked", "not_asked"]
+"""Whether the upstream is asked for its sealed thoughts: some models refuse a request that asks."""
+
+
+def ignored(request: Request, upstream: Upstream) -> list[str]:
+    """What of a request is not carried over (contracts §D)."""
+    return ["top_k"] if request.top_k is not None and "top_k" not in upstream.takes else []
+
+
+def body(prompt: Prompt, model: str, upstream: Upstream, sealed: Sealed) -> bytes:
+    """The request for one turn. `model` is the name there."""
+    sampling = prompt.sampling
+    include = [INCLUDE] if sealed == "asked" else []
+    value = measured(prompt, model, upstream) | {"stream": True, "store": False}
+    if sampling.top_logprobs is not None:
+        include.append(LOGPROBS)
+        value["top_logprobs"] = sampling.top_logprobs
+    if include:
+        value["include"] = include
+    wanted: dict[str, JSON] = {
+        "max_output_tokens": sampling.max_output_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty or None,
+        "frequency_penalty": sampling.frequency_penalty or None,
+        "top_k": sampling.top_k if "top_k" in upstream.takes else None,
+        "prompt_cache_key": prompt.cache_key,
+    }
+    value |= {key: entry for key, entry in wanted.items() if entry is not None}
+    return msgspec.json.encode(value, enc_hook=opaque)
+
+
+def measured(prompt: Prompt, model: str, upstream: Upstream) -> dict[str, JSON]:
+    """What of the request takes tokens of the input."""
+    value: dict[str, JSON] = {"model": model, "input": to_upstream([*prompt.items, *prompt.said], upstream.name)}
+    if prompt.tools:
+        value["tools"] = [_without_nulls(tool) for tool in prompt.tools]
+        value["tool_choice"] = _builtins(prompt.tool_choice)
+        if not prompt.parallel_tool_calls:
+            value["parallel_tool_calls"] = False
+    reasoning = _without_nulls(prompt.reasoning)
+    if reasoning:
+        value["reasoning"] = reasoning
+    if prompt.text != Text():
+        value["text"] = _builtins(prompt.text)
+    return value
+
+
+def _builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=opaque)
+
+
+def _without_nulls(value: Any) -> dict[str, JSON]:
+    """The object without the keys that ask for nothing, which some servers refuse as null."""
+    return {key: entry for key, entry in _builtins(value).items() if entry is not None}
