@@ -1,11 +1,16 @@
+import json
+import random
+import re
 from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llguidance import LLMatcher
 
-from antiphon.models.llama_schema import Unusable, enforceable, valid
-from tests.models.schemas import UNENFORCED, schemas, unenforceable
+from antiphon.models.llama_schema import Unusable, byte_tokens, enforceable, frame, valid
+from tests.models.schemas import EDGES, UNENFORCED, schemas, unenforceable
 
 
 @given(schemas)
@@ -13,6 +18,45 @@ def test_what_is_enforced_is_never_wider_than_what_was_asked(schema: Any) -> Non
     found = enforceable(schema)
     assert found.left_out == []
     assert enforceable(found.schema).left_out == []
+
+
+def written(schema: Any, chance: random.Random) -> str | None:
+    """What a decoder without a model writes along the schema; None where it comes to no end."""
+    grammar = "%llguidance {}\nstart: %json " + json.dumps(frame(schema))
+    matcher = LLMatcher(byte_tokens(), grammar, log_level=0)
+    text = bytearray()
+    while len(text) < 160 and not matcher.is_stopped():
+        mask = matcher.compute_bitmask()
+        legal = [byte for byte in range(256) if mask[byte >> 3] >> (byte & 7) & 1]
+        if not legal or (matcher.is_accepting() and chance.random() < 0.7):
+            break
+        usual = [byte for byte in legal if byte in b'"}],:{["0123456789-abtrue ']
+        byte = chance.choice(usual if usual and chance.random() < 0.95 else legal)
+        assert matcher.try_consume_tokens([byte]) == 1
+        text.append(byte)
+    return text.decode() if matcher.is_accepting() else None
+
+
+def every_text_fits(schema: Any, chance: random.Random) -> None:
+    text = written(enforceable(schema).schema, chance)
+    if text is None:
+        return
+    assert valid(text, schema), text
+    if abs(float(max(re.findall(r"e(\d+)", text), default="0", key=int))) < 300:
+        assert jsonschema_rs.validator_for(schema, validate_formats=True).is_valid(json.loads(text)), text
+
+
+@settings(max_examples=200)
+@given(st.one_of(schemas, st.sampled_from(EDGES)), st.randoms(use_true_random=False))
+def test_whatever_the_decoder_may_write_fits_the_schema(schema: Any, chance: random.Random) -> None:
+    every_text_fits(schema, chance)
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(st.one_of(schemas, st.sampled_from(EDGES)), st.randoms(use_true_random=False))
+def test_twenty_thousand_schemas(schema: Any, chance: random.Random) -> None:
+    every_text_fits(schema, chance)
 
 
 @given(unenforceable())

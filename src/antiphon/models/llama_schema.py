@@ -8,7 +8,9 @@ inside it, has not compiled here first.
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -58,6 +60,9 @@ _UNENFORCED_FORMATS = frozenset(
     }
 )
 """Formats of the standard that no grammar here can hold. Any other unknown format is an annotation."""
+
+_NO_LEAP = {"time": r"^\d\d:\d\d:[0-5]", "date-time": r"[Tt]\d\d:\d\d:[0-5]"}
+"""A leap second is legal at midnight only, which no grammar knows: none is written."""
 
 _OF_NAMES = ("properties", "patternProperties", "$defs", "definitions")
 _OF_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf", "items")
@@ -134,6 +139,8 @@ def _enforceable(encoded: bytes) -> Enforceable:
     closable = not any(_combines(part) for _, part in _parts(bounded))
     for _, part in _parts(bounded):
         _bound_digits(part)
+        if part.get("format") in _NO_LEAP and "pattern" not in part:
+            part["pattern"] = _NO_LEAP[part["format"]]
         if closable:
             _close(part)
     return Enforceable(schema if _error(bounded) is not None else bounded, left_out)
@@ -142,9 +149,15 @@ def _enforceable(encoded: bytes) -> Enforceable:
 def valid(text: str, schema: JSON) -> bool:
     """Whether the text is JSON that fits the schema."""
     try:
-        return bool(_validator(msgspec.json.encode(schema)).is_valid(json.loads(text)))
+        return bool(_validator(msgspec.json.encode(schema)).is_valid(json.loads(text, parse_float=_number)))
     except ValueError:
         return False
+
+
+def _number(text: str) -> float | Decimal:
+    """The number as a float where that holds it: 1e999 is a legal number too."""
+    found = float(text)
+    return found if isfinite(found) else Decimal(text)
 
 
 @lru_cache(maxsize=256)
