@@ -50,6 +50,7 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
     wanted = {
         "host": "127.0.0.2",
         "port": 4711,
+        "upstream": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8001/v1"),
         "model": "some.gguf",
         "data": folder / "data",
         "ephemeral": True,
@@ -181,3 +182,11 @@ def test_the_data_folder_is_where_the_system_keeps_such_things() -> None:
     assert data_folder({"HOME": "/h", "XDG_DATA_HOME": "/x"}, "darwin") == Path(
         "/h/Library/Application Support/antiphon"
     )
+
+
+def test_the_tables_of_upstreams_and_models_are_no_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "antiphon.toml").write_text(
+        'port = 1001\n[upstreams.a]\nurl = "http://127.0.0.1:1/v1"\n[models.m]\nupstreams = ["a"]\n'
+    )
+    monkeypatch.setenv("ANTIPHON_UPSTREAM_KEY", "sk-secret")
+    assert parsed() == Settings(port=1001)
