@@ -227,6 +227,8 @@ def _code_of(members: Mapping[str, JSON]) -> tuple[str, str, int]:
     code, kind, param = members.get("code"), members.get("type"), members.get("param")
     status = code if isinstance(code, int) else members.get("status_code", members.get("status", 0))
     word = code if isinstance(code, str) else kind if isinstance(kind, str) else ""
+    if not isinstance(param, str) and isinstance(place := members.get("loc"), list):  # FastAPI's `["body", "user"]`
+        param = place[-1] if place else None
     if word.isdecimal():
         status, word = int(word), kind if isinstance(kind, str) else ""
     return (

@@ -1,0 +1,184 @@
+"""A model behind a Chat Completions upstream (DESIGN §7).
+
+Knows nothing of other upstreams, of retries and of queues: it asks once, and says what came of it. What it learns is
+how this server wants to be asked.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec.structs import replace
+
+from antiphon.core.calls import AsFunction, as_function
+from antiphon.core.deltas import Delta, Stop, UsageDelta
+from antiphon.core.ports import Turn
+from antiphon.core.prompt import Prompt
+from antiphon.core.request import Request
+from antiphon.models.answer_check import AnswerCheck
+from antiphon.models.chat_check import ignored
+from antiphon.models.chat_request import HINTS, Dialect, body, called
+from antiphon.models.chat_stream import ChatReader
+from antiphon.models.chat_tokens import TokenCounter, estimate
+from antiphon.models.event_stream import EventStream
+from antiphon.models.http import Answer, Http
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal
+
+_PATH = "chat/completions"
+_EVENTS = "text/event-stream"
+_LONGEST_REFUSAL = 64 * 1024
+_LONGEST_EVENT = 32 * 1024 * 1024
+_UNTAKEN = re.compile(
+    r"unsupported|unrecogni[sz]ed|unknown|unexpected|extra|additional|not (?:supported|permitted|allowed)",
+    re.IGNORECASE,
+)
+
+
+class ChatModel:
+    """Satisfies the `Model` port. `model` is the upstream's own name for the model.
+
+    Every request is streamed there. A server that refuses one of `HINTS`, or the name of the bound on output, is
+    asked again without it, and is not asked with it any more.
+    """
+
+    def __init__(self, upstream: Upstream, model: str, http: Http) -> None:
+        self.continues = "prefill" in upstream.takes
+        self.sees = "images" in upstream.takes
+        self._upstream = upstream
+        self._model = model
+        self._http = http
+        self._dialect = Dialect(takes=upstream.takes)
+        self._counter = TokenCounter(upstream, model, http)
+
+    def check(self, request: Request) -> list[str]:
+        """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`chat_check`)."""
+        return ignored(request, self._upstream.takes)
+
+    async def count(self, prompt: Prompt) -> int:
+        """Tokens of the prompt: the upstream's count, else an estimate. Raises `UpstreamFault`."""
+        return await self._counter.count(prompt)
+
+    async def open(self, prompt: Prompt) -> Turn:
+        """Ask, and come back when the upstream has answered 200.
+
+        Raises `UpstreamFault` for any other status and where there is no answer; the turn raises it for what breaks
+        afterwards, and `Problem` for an answer that is not what was asked (`answer_check`).
+        """
+        if called(prompt):
+            return _all_said(prompt)
+        answer = await self._ask(prompt)
+        reader = ChatReader(
+            self._upstream,
+            offered={offer.name: offer for offer in prompt.offers},
+            taken=[told.call_id for item in prompt.items if isinstance(told := as_function(item), AsFunction)],
+            top_logprobs=prompt.sampling.top_logprobs,
+            prompt_tokens=lambda: estimate(prompt),
+        )
+        return ChatTurn(self._upstream, answer, reader, AnswerCheck(prompt) if AnswerCheck.wanted(prompt) else None)
+
+    async def _ask(self, prompt: Prompt) -> Answer:
+        dialect = self._dialect
+        while True:
+            answer = await self._http.post(self._upstream, _PATH, body(prompt, self._model, dialect))
+            if answer.status == 200:
+                return answer
+            data = await answer.read(_LONGEST_REFUSAL)
+            fault = refusal(self._upstream, answer.status, answer.headers, data)
+            if fault.code == "context_length_exceeded" and dialect.bound:
+                # Prompt and bound may be too long together though the prompt fits; then the context is the bound.
+                dialect = replace(dialect, bound="")
+                continue
+            learned = _learned(dialect, fault)
+            if learned is None:
+                raise fault
+            dialect = learned
+            self._dialect = replace(learned, bound=learned.bound or self._dialect.bound)
+
+
+class ChatTurn:
+    """Satisfies `Turn`: a batch for each time that the network was read."""
+
+    def __init__(self, upstream: Upstream, answer: Answer, reader: ChatReader, check: AnswerCheck | None) -> None:
+        self._upstream = upstream
+        self._answer = answer
+        self._reader = reader
+        self._check = check
+        self._events = EventStream()
+        self._streams = answer.headers.get("content-type", "").startswith(_EVENTS)
+        self._begun = self._over = False
+
+    def __aiter__(self) -> "ChatTurn":
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        """The next batch. Raises `UpstreamFault` and `Problem` (`ChatModel.open`)."""
+        try:
+            while not self._over:
+                if deltas := await self._heard():
+                    if not self._begun:
+                        self._begun = True
+                        self._answer.spoken()
+                    if self._check is not None:
+                        self._check.feed(deltas)
+                    return deltas
+        except BaseException:
+            await self.aclose()
+            raise
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Break the upstream's answer off at once, unless it has come to its end."""
+        if not self._over:
+            self._over = True
+            self._answer.abort()
+
+    async def _heard(self) -> list[Delta]:
+        """What the next bytes tell."""
+        try:
+            data = await self._answer.__anext__()
+        except StopAsyncIteration:
+            deltas = self._reader.feed(self._events.finish()) + self._reader.finish()
+            self._over = True
+            return deltas
+        if not self._streams:
+            return await self._other(data)
+        deltas = self._reader.feed(self._events.feed(data))
+        if self._reader.ended:
+            self._over = True
+            self._answer.leave()
+        elif self._events.held > _LONGEST_EVENT:
+            raise malformed(self._upstream, "sends an event without an end")
+        return deltas
+
+    async def _other(self, data: bytes) -> list[Delta]:
+        """What an answer tells that does not say it is a stream: it may be one all the same, or JSON, or a page."""
+        begins = data.lstrip()[:1]
+        if begins not in {b"{", b"[", b"<"}:
+            self._streams = True
+            return self._reader.feed(self._events.feed(data))
+        if begins == b"<":
+            raise malformed(self._upstream, "answered with a page of HTML")
+        deltas = self._reader.whole(data + await self._answer.read())
+        self._over = True
+        return deltas
+
+
+async def _all_said(prompt: Prompt) -> AsyncIterator[list[Delta]]:
+    """The turn of an answer that was at its end before it was interrupted."""
+    yield [UsageDelta(estimate(prompt), 0, estimated=True), Stop()]
+
+
+def _learned(dialect: Dialect, fault: UpstreamFault) -> Dialect | None:
+    """How to ask a server that refused this; None where it is not how it was asked."""
+    if fault.status not in {400, 422}:
+        return None
+    if dialect.bound == "max_tokens" and "max_completion_tokens" in fault.message:
+        return replace(dialect, bound="max_completion_tokens")
+    for name in HINTS:
+        if name not in dialect.without and (fault.param == name or _quotes(fault.message, name)):
+            return replace(dialect, without=dialect.without | {name})
+    return None
+
+
+def _quotes(message: str, name: str) -> bool:
+    """Whether a message says that a field of that name is not taken; `user` in quotes alone may be a role."""
+    return _UNTAKEN.search(message) is not None and any(f"{mark}{name}{mark}" in message for mark in "'\"`")
