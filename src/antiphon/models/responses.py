@@ -4,16 +4,21 @@ Knows nothing of which upstream is chosen (`router`), nor of what stands in the 
 `responses_stream`).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from antiphon.core.deltas import Delta
+from antiphon.core.deltas import Delta, Stop, UsageDelta
+from antiphon.core.offers import HOSTED, Choice
 from antiphon.core.ports import Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
-from antiphon.core.request import Request
+from antiphon.core.request import PassedTool, Request
 from antiphon.core.wire import opaque
+from antiphon.models.answer_check import AnswerCheck
+from antiphon.models.chat_request import called
+from antiphon.models.chat_tokens import estimate
 from antiphon.models.event_stream import EventStream
 from antiphon.models.http import Answer, Http
 from antiphon.models.responses_request import Sealed, body, ignored, measured
@@ -21,7 +26,7 @@ from antiphon.models.responses_stream import Listener
 from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal
 
 _LONGEST_EVENT = 64 * 1024 * 1024
-_A_TOKEN = 4  # bytes, where nobody counts
+_LONGEST_REFUSAL = 64 * 1024
 
 
 class ResponsesModel:
@@ -57,10 +62,12 @@ class ResponsesModel:
             else:
                 if isinstance(told, dict) and isinstance(told.get("input_tokens"), int):
                     return int(told["input_tokens"])
-        return max(1, len(asked) // _A_TOKEN)
+        return estimate(prompt)
 
     async def open(self, prompt: Prompt) -> Turn:
-        """Ask the upstream. Raises `UpstreamFault`."""
+        """Ask the upstream. Raises `UpstreamFault`; the turn raises it too, and `Problem` (`answer_check`)."""
+        if called(prompt):
+            return _all_said(prompt)
         try:
             answer = await self._ask(prompt)
         except UpstreamFault as fault:
@@ -68,14 +75,14 @@ class ResponsesModel:
                 raise
             self._sealed = "not_asked"
             answer = await self._ask(prompt)
-        return ResponsesTurn(answer, self._upstream, frozenset(offer.name for offer in prompt.offers))
+        return ResponsesTurn(answer, self._upstream, prompt)
 
     async def _ask(self, prompt: Prompt) -> Answer:
         asked = body(prompt, self._model, self._upstream, self._sealed)
         answer = await self._http.post(self._upstream, "responses", asked)
         if answer.status != 200:
             try:
-                raise refusal(self._upstream, answer.status, answer.headers, await answer.read())
+                raise refusal(self._upstream, answer.status, answer.headers, await answer.read(_LONGEST_REFUSAL))
             finally:
                 answer.abort()
         return answer
@@ -84,10 +91,12 @@ class ResponsesModel:
 class ResponsesTurn:
     """One turn as it is read. `aclose()` closes the connection."""
 
-    def __init__(self, answer: Answer, upstream: Upstream, offered: frozenset[str]) -> None:
+    def __init__(self, answer: Answer, upstream: Upstream, prompt: Prompt) -> None:
         self._answer = answer
         self._upstream = upstream
-        self._listener = Listener(upstream, offered)
+        offered = frozenset(offer.name for offer in prompt.offers)
+        self._listener = Listener(upstream, offered, lambda: estimate(prompt))
+        self._check = _check(prompt)
         self._events = EventStream()
         kind = answer.headers.get("content-type", "")
         self._whole = kind.partition(";")[0].strip().lower() == "application/json"
@@ -103,6 +112,8 @@ class ResponsesTurn:
             raise StopAsyncIteration
         try:
             found = await (self._read() if self._whole else self._hear())
+            if self._check is not None:
+                self._check.feed(found)
         except BaseException:
             self._answer.abort()
             raise
@@ -156,6 +167,18 @@ class ResponsesTurn:
             return self._listener.whole(msgspec.json.decode(data))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise malformed(self._upstream, "answered with something that is no JSON") from None
+
+
+def _check(prompt: Prompt) -> AnswerCheck | None:
+    """What looks at the answer. A call that was required may be one of a tool that the upstream runs."""
+    if any(tool.type in HOSTED for tool in prompt.tools if isinstance(tool, PassedTool)):
+        prompt = replace(prompt, choice=Choice())
+    return AnswerCheck(prompt) if AnswerCheck.wanted(prompt) else None
+
+
+async def _all_said(prompt: Prompt) -> AsyncIterator[list[Delta]]:
+    """The turn of an answer that was at its end before it was interrupted: calls end it."""
+    yield [UsageDelta(estimate(prompt), 0, estimated=True), Stop()]
 
 
 def _refuses_seals(fault: UpstreamFault) -> bool:

@@ -3,6 +3,7 @@
 Knows nothing of the stream before.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from antiphon.core import deltas as d
@@ -17,10 +18,10 @@ _LONGEST = 500
 _A_TOKEN = 4  # characters, where nobody counts
 
 
-def usage_of(usage: JSON, said: int) -> d.UsageDelta:
-    """The tokens of a turn; an estimate from the characters `said` where the upstream doesn't tell."""
+def usage_of(usage: JSON, said: int, prompt_tokens: Callable[[], int]) -> d.UsageDelta:
+    """The tokens of a turn; an estimate, from the characters `said`, where the upstream doesn't tell."""
     if not isinstance(usage, dict):
-        return d.UsageDelta(0, max(1, said // _A_TOKEN), estimated=True)
+        return d.UsageDelta(prompt_tokens(), max(1, said // _A_TOKEN), estimated=True)
     return d.UsageDelta(
         _count(usage, "input_tokens"),
         _count(usage, "output_tokens"),

@@ -44,11 +44,11 @@ class _Speaking(Struct):
     kind: str
     value: dict[str, JSON]
     begun: bool = False
+    placed: bool = False
     text: list[str] = []
     refusal: list[str] = []
     thought: list[str] = []
-    summary: list[list[str]] = []
-    summary_index: int | None = None
+    summary: dict[int, list[str]] = {}
     annotations: int = 0
     waiting: list[Told] = []
 
@@ -67,11 +67,13 @@ _KIND_OF = {
 
 
 class Listener:
-    """Serves one turn. `offered` are the flat names of the client's tools."""
+    """Serves one turn. `offered` are the flat names of the client's tools; `prompt_tokens` is asked where the
+    upstream doesn't tell them."""
 
-    def __init__(self, upstream: Upstream, offered: frozenset[str]) -> None:
+    def __init__(self, upstream: Upstream, offered: frozenset[str], prompt_tokens: Callable[[], int]) -> None:
         self._upstream = upstream
         self._offered = offered
+        self._prompt_tokens = prompt_tokens
         self._decode = msgspec.json.Decoder(Told).decode
         self._by_key: dict[int | str, _Speaking] = {}
         self._order: list[_Speaking] = []
@@ -116,7 +118,7 @@ class Listener:
         if stem == "response.output_item":
             self._item(event, verb, found)
         elif stem in _KIND_OF and verb in ("delta", "added"):
-            speaking = self._find(event, _KIND_OF[stem]) or self._appears(event, {"type": _KIND_OF[stem]})
+            speaking = self._find(event, _KIND_OF[stem], verb) or self._appears(event, {"type": _KIND_OF[stem]})
             if speaking is not self._now:
                 if self._now is not None:
                     speaking.waiting.append(event)
@@ -127,7 +129,7 @@ class Listener:
     def _item(self, event: Told, verb: str, found: list[d.Delta]) -> None:
         if not isinstance(event.item, dict) or not isinstance(event.item.get("type"), str):
             raise malformed(self._upstream, "sent an item that is none")
-        speaking = self._find(event, event.item["type"])
+        speaking = self._find(event, event.item["type"], verb)
         if verb == "added":
             if speaking is not None and speaking.kind == event.item["type"]:
                 return
@@ -147,11 +149,11 @@ class Listener:
         self._forget(speaking)
         self._next(found)
 
-    def _find(self, event: Told, kind: str) -> _Speaking | None:
+    def _find(self, event: Told, kind: str, verb: str) -> _Speaking | None:
         """The item that an event is about; None where it is not known.
 
-        Some servers give an item another id in each event: without an index such an event is about
-        the item that speaks, if that is of its kind.
+        Some servers give an item another id in each event, or no index in some: then it is about the
+        item that speaks, if that is of its kind, unless it says that one begins.
         """
         item_id = event.item_id
         if item_id is None and isinstance(event.item, dict):
@@ -161,12 +163,13 @@ class Listener:
         if event.output_index is not None and (known := self._by_key.get(event.output_index)) is not None:
             return known
         known = self._by_key.get(item_id) if isinstance(item_id, str) else None
-        if known is None and event.output_index is None and event.item is None and self._now is not None:
-            return self._now if self._now.kind == kind else None
+        now = self._now
+        if known is None and now is not None and now.kind == kind and not (verb == "added" and event.item is not None):
+            return now if event.output_index is None or not now.placed else None
         return known
 
     def _appears(self, event: Told, value: dict[str, JSON]) -> _Speaking:
-        speaking = _Speaking(str(value["type"]), value)
+        speaking = _Speaking(str(value["type"]), value, placed=event.output_index is not None)
         item_id = event.item_id or value.get("id")
         for key in (event.output_index, item_id):
             if isinstance(key, int | str):
@@ -243,11 +246,9 @@ class Listener:
 
     def _summarise(self, speaking: _Speaking, event: Told, found: list[d.Delta]) -> None:
         text = self._string(event.delta)
-        begins = not speaking.summary or event.summary_index != speaking.summary_index
-        speaking.summary_index = event.summary_index
-        if begins:
-            speaking.summary.append([])
-        speaking.summary[-1].append(text)
+        place = event.summary_index or 0
+        begins = place not in speaking.summary
+        speaking.summary.setdefault(place, []).append(text)
         found.append(d.SummaryDelta(text, begins))
         self._last_kind = "reasoning"
 
@@ -295,12 +296,11 @@ class Listener:
 
     def _reasoning_done(self, speaking: _Speaking, found: list[d.Delta]) -> None:
         value = speaking.value
-        told = ["".join(pieces) for pieces in speaking.summary]
+        last = max(speaking.summary, default=-1)
         for number, part in enumerate(parts(value.get("summary"))):
-            rest = rest_of(told[number] if number < len(told) else "", str(part.get("text", "")))
-            if rest and number >= len(told) - 1:  # an earlier one has been closed
-                begins = number >= len(told)
-                found.append(d.SummaryDelta(rest, begins))
+            rest = rest_of("".join(speaking.summary.get(number, ())), str(part.get("text", "")))
+            if rest and number >= last:  # an earlier one has been closed
+                found.append(d.SummaryDelta(rest, begins=number > last))
         thought = "".join(str(part.get("text", "")) for part in parts(value.get("content")))
         if rest := rest_of("".join(speaking.thought), thought):
             found.append(d.ReasoningDelta(rest))
@@ -349,7 +349,7 @@ class Listener:
         for one in output[self._appeared :]:
             self._done(_Speaking(one["type"], one), {}, found)
         self.ended = True
-        found.append(usage_of(response.get("usage"), self._said))
+        found.append(usage_of(response.get("usage"), self._said, self._prompt_tokens))
         found.append(d.Stop(reason_of(status, response.get("incomplete_details"))))
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from antiphon.core.ports import Model, ModelInfo, Readiness, Served, Telemetry
 from antiphon.core.signals import UpstreamChanged
+from antiphon.models.chat import ChatModel
 from antiphon.models.http import Http
 from antiphon.models.lane import Lane
 from antiphon.models.probe import Finding, Listed, kind_of, points_to, probe
@@ -29,13 +30,7 @@ IMPATIENT = 5.0
 Speaks = Callable[[Upstream, str, Http], Model]
 
 
-def _chat(upstream: Upstream, model: str, http: Http) -> Model:
-    from antiphon.models.chat import ChatModel
-
-    return ChatModel(upstream, model, http)
-
-
-SPEAKERS: dict[Kind, Speaks] = {"chat": _chat, "responses": ResponsesModel}
+SPEAKERS: dict[Kind, Speaks] = {"chat": ChatModel, "responses": ResponsesModel}
 """Who speaks with an upstream of each kind."""
 
 
