@@ -21,7 +21,7 @@ help: ## list the targets
 serve: $(VENV)/base ## serve the default model on 127.0.0.1:8484; the first start fetches it (1.1 GB)
 	@exec $(BIN)/antiphon serve $(ARGS)
 
-test: $(VENV)/dev ## run the tests, with the scripted model and a small real one (93 MB, fetched once)
+test: $(VENV)/dev ## run the tests, with the scripted model and a small real one (98 MB, fetched once)
 	@echo "== tests (the first run fetches the small model into .models)"
 	@$(BIN)/python -m pytest $(ARGS)
 

@@ -89,6 +89,8 @@ async def test_what_takes_longer_than_the_grace_is_cancelled(tmp_path: Path) -> 
         assert await asyncio.to_thread(process.wait, 30) == 0
         await task
         await client.close()
+    told = check_stream(parse_sse(slow.raw))
+    assert told["status"] == "cancelled", "whoever was reading is told how it ended"
     with running("scripted", tmp_path) as (server, _):
         client = Client(server.url)
         status, response = await client.get(slow)

@@ -5,7 +5,7 @@ Knows nothing of commands. `run` serves until it is told to stop.
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,16 +39,23 @@ if TYPE_CHECKING:
     import uvicorn
 
 DAY = 24 * 60 * 60
+TOLD = 5
+"""Seconds in which readers are told of the end of what outlasted the grace."""
 
 
 class App:
-    """The rooms, put together as the settings say, with their life: `start`, `leave`, `stop`."""
+    """The rooms, put together as the settings say, with their life: `start`, `leave`, `stop`.
 
-    def __init__(self, settings: Settings) -> None:
+    `announce` is called when the memory is open and nothing but models is waited for.
+    """
+
+    def __init__(self, settings: Settings, announce: Callable[[], None]) -> None:
         metrics = Metrics()
         telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
         contract = load("openai")
         self._settings = settings
+        self._announce = announce
+        self._draining: asyncio.Task[None] | None = None
         self.fault: Exception | None = None
         self._router = _router(settings, telemetry)
         self._store = _store(settings)
@@ -85,6 +92,7 @@ class App:
         """Open the store, take up what was left, begin to load models. Raises `StoreError`."""
         try:
             await self._store.start()
+            self._announce()
             await self._router.start()
             await self._worker.start()
         except Exception as fault:
@@ -93,21 +101,26 @@ class App:
         self._sweeper.start()
 
     async def leave(self) -> None:
-        """Nobody new comes in: hand background runs back, so that their readers can go."""
+        """Nobody new comes in: hand background runs back, and give foreground runs their grace.
+
+        What outlasts it is cancelled, while its reader is still there to be told.
+        """
         await self._worker.stop()
+        grace = self._settings.shutdown_grace
+        self._draining = asyncio.get_running_loop().create_task(self._runner.drain(grace))
 
     async def stop(self) -> None:
-        """Let foreground runs end within the grace, write what waits, end the models."""
+        """Wait for the runs to end, write what waits, end the models."""
         await self._worker.stop()
-        await self._runner.drain(self._settings.shutdown_grace)
+        await (self._draining or self._runner.drain(self._settings.shutdown_grace))
         await self._sweeper.stop()
         await self._router.stop()
         await self._store.stop()
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then return. Raises `StoreError` where the memory can't be opened."""
-    app = App(settings)
+    app = App(settings, announce)
     try:
         _server(app, settings).run()
     except SystemExit:  # uvicorn leaves so where the start fails, and says nothing that a person could use
@@ -155,7 +168,8 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             log_level="critical",
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=settings.shutdown_grace,
+            # The runs' own grace ends first, so that every reader is told how its response ended.
+            timeout_graceful_shutdown=settings.shutdown_grace + TOLD,
         )
     )
 

@@ -95,7 +95,7 @@ class Settings(Reach):
     """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""
 
     ephemeral: Annotated[bool, Parameter(negative="", show_default=False)] = False
-    """Keep everything in memory: nothing is written, and all ends with the process."""
+    """Keep responses in memory only: none is written, and all end with the process."""
 
     keep_days: Annotated[int, Parameter(validator=Number(gte=0))] = 30
     """Days for which a response is kept; 0 keeps it for ever."""

@@ -26,7 +26,14 @@ def test_the_address_it_names_is_one_that_can_be_called(host: str, named: str) -
 
 def refusal(folder: Path, *options: str) -> str:
     """What `antiphon serve` says when it can't, having said nothing else."""
-    command = [sys.executable, "-m", "antiphon", "serve", "--model", "scripted", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "antiphon",
+        "serve",
+        *(() if "--model" in options else ("--model", "scripted")),
+        *options,
+    ]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     return ended.stderr
@@ -37,6 +44,13 @@ def test_a_port_that_is_in_use_is_one_clear_line(server: Server, tmp_path: Path)
         f"antiphon: port {server.port} of 127.0.0.1 is in use: "
         "stop what listens there, or choose another with --port.\n"
     )
+
+
+def test_a_model_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "--port", str(free_port()), "--model", "no/such.gguf")
+    assert told.startswith("antiphon: there is no model 'no/such.gguf'"), told
+    assert "smollm2-135m-instruct" in told
+    assert "is not of the form" in refusal(tmp_path, "--port", str(free_port()), "--model", "hf:nothing")
 
 
 def test_a_data_folder_that_can_not_be_made_is_one_clear_line(tmp_path: Path) -> None:

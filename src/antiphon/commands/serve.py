@@ -73,9 +73,26 @@ def unusable(folder: Path) -> str | None:
     return None
 
 
+def missing(model: str | None) -> str | None:
+    """Why a model can't be served, in a sentence; None where it may be possible."""
+    from antiphon.models import catalogue
+
+    if model is None or model == "scripted" or catalogue.find(model) is not None or Path(model).is_file():
+        return None
+    if model.startswith("hf:"):
+        try:
+            catalogue.hub_reference(model)
+        except ValueError as fault:
+            return str(fault)
+        return None
+    names = ", ".join(entry.name for entry in catalogue.load().models)
+    return f"there is no model {model!r}: it is no file here, and the catalogue has {names}. See `antiphon models`."
+
+
 def serve(settings: Settings) -> None:
-    """Serve until told to stop. Exits with 1 and one line where the address or the data can't be had."""
-    why = taken(settings.host, settings.port) or (None if settings.ephemeral else unusable(settings.data))
+    """Serve until told to stop. Exits with 1 and one line where the address, the model or the data can't be had."""
+    why = taken(settings.host, settings.port) or missing(settings.model)
+    why = why or (None if settings.ephemeral else unusable(settings.data))
     if why is not None:
         print(f"antiphon: {why}", file=sys.stderr)
         raise SystemExit(1)
@@ -83,11 +100,10 @@ def serve(settings: Settings) -> None:
 
     for complaint in load(settings).complaints:
         print(f"antiphon: {complaint}", file=sys.stderr)
-    print(banner(settings), flush=True)
     from antiphon.app import run
 
     try:
-        run(settings)
+        run(settings, lambda: print(banner(settings), flush=True))
     except StoreError as fault:
         print(f"antiphon: {fault}", file=sys.stderr)
         raise SystemExit(1) from None
