@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.core.ports import Readiness
+from antiphon.core.ports import ModelInfo, Readiness
 from antiphon.core.problems import Problem
 from antiphon.models.router import Router
 from antiphon.models.scripted import ScriptedModel
@@ -49,3 +49,52 @@ async def test_it_is_ready_when_all_are_and_lives_with_them() -> None:
     await router.start()
     await router.stop()
     assert ready.done == loading.done == ["start", "stop"]
+
+
+class Coming:
+    """A source whose models come and go."""
+
+    def __init__(self, **models: ScriptedModel) -> None:
+        self.models = models
+        self.ready = True
+        self.done: list[str] = []
+
+    def find(self, name: str) -> ScriptedModel | None:
+        return self.models.get(name)
+
+    def list(self) -> list[ModelInfo]:
+        return [ModelInfo(name, 0, "up") for name in self.models]
+
+    def readiness(self) -> Readiness:
+        return Readiness(self.ready, "asking")
+
+    async def start(self) -> None:
+        self.done.append("start")
+
+    async def stop(self) -> None:
+        self.done.append("stop")
+
+
+async def test_models_that_come_and_go_stand_behind_those_that_stay() -> None:
+    own, other = ScriptedModel("a"), ScriptedModel("b")
+    source = Coming(a=other, b=other)
+    router = Router([own], [source])
+    assert router.get("a") is own and router.get("b") is other
+    assert [(info.id, info.owned_by) for info in router.list()] == [("a", "antiphon"), ("b", "up")]
+    source.models = {}
+    with pytest.raises(Problem) as found:
+        router.get("b")
+    assert found.value.status == 404
+    source.ready = False
+    with pytest.raises(Problem) as found:
+        router.get("b")
+    assert (found.value.status, found.value.retry_after) == (503, 1) and not router.readiness().ready
+    await router.start()
+    await router.stop()
+    assert source.done == ["start", "stop"]
+
+
+def test_a_server_without_any_model_says_so() -> None:
+    assert list(Router([]).list()) == []
+    with pytest.raises(Problem, match="Served: none"):
+        Router([]).get("a")

@@ -121,7 +121,7 @@ class Lane:
             return
         before = self._breaker.state(now)
         self._breaker.failed(now)
-        if before == "closed" and self._breaker.state(now) == "open":
+        if before == "closed" and self._breaker.state(now) != "closed":
             self._telemetry(UpstreamChanged(self.upstream.name, "failing", fault.message))
 
     def abandoned(self) -> None:

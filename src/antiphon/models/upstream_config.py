@@ -11,11 +11,12 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.inspect import is_struct_type
 
 from antiphon.core.items import JSON
 from antiphon.models.routed import Prices
@@ -157,12 +158,14 @@ def _read(kind: type[Any], table: dict[str, JSON], place: Place, mistakes: list[
             hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(fields)}."
             mistakes.append(Mistake((*place, key), f"There is no key '{key}' here. {hint}"))
             continue
+        inner = next((one for one in (field.type, *get_args(field.type)) if is_struct_type(one)), None)
+        if inner is not None and isinstance(value, dict):
+            _read(inner, value, (*place, key), mistakes)
+            continue
         try:
             msgspec.convert(value, field.type)
         except msgspec.ValidationError as fault:
-            inside, _, path = str(fault).partition(" - at `$")
-            deeper = tuple(part for part in path.rstrip("`").split(".") if part and "[" not in part)
-            mistakes.append(Mistake((*place, key, *deeper), f"'{'.'.join((key, *deeper))}': {inside}."))
+            mistakes.append(Mistake((*place, key), f"'{key}': {str(fault).partition(' - at ')[0]}."))
     mistakes.extend(
         Mistake(place, f"The key '{name}' is missing.")
         for name, field in fields.items()
