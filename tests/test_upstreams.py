@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from openai import BadRequestError, OpenAI
 
 from antiphon.core.signals import Signal
-from antiphon.models.upstream import Deadlines, Upstream
+from antiphon.models.upstream import Upstream
 from antiphon.models.upstream_config import Configured, ModelTable
 from antiphon.models.upstreams import Upstreams
-from tests.asgi import Rooms, script, serving
+from tests.asgi import Rooms, script, serving, until
 from tests.clients.sdk import checked, told
 from tests.grammar import check_stream
+from tests.models.http_upstream import END, event, refusing, said, standing, streaming
 from tests.served import Server, command, environment, free_port, running
 
 ENGINE = """
@@ -165,7 +167,7 @@ def test_what_another_antiphon_does_is_done_here(gateway: OpenAI) -> None:
         {"call": {"name": "f", "arguments": {"a": 1}}},
     )
     events = list(gateway.responses.create(model="scripted", input=steps, stream=True))
-    ended = check_stream([told(event) for event in events])
+    ended = check_stream([told(one) for one in events])
     assert [item["type"] for item in ended["output"]] == ["reasoning", "message", "web_search_call", "function_call"]
     assert ended["output"][0]["content"][0]["text"] == "hm so"
     assert ended["output"][2]["id"] != "ws_x"
@@ -179,22 +181,77 @@ def test_what_it_refuses_is_refused_with_its_status(gateway: OpenAI) -> None:
 
 
 @asynccontextmanager
-async def before(*servers: Server) -> AsyncIterator[Rooms]:
+async def before(*upstreams: Upstream, **options: Any) -> AsyncIterator[Rooms]:
     """A server whose model `m` stands behind these."""
-    upstreams = {
-        f"up{n}": Upstream(name=f"up{n}", url=one.url, kind="responses", deadlines=Deadlines(connect=5))
-        for n, one in enumerate(servers)
-    }
     signals: list[Signal] = []
-    tables = {"m": ModelTable(upstreams=list(upstreams), model="scripted")}
-    found = Upstreams(Configured(upstreams, tables), signals.append, ("127.0.0.1", 1))
+    by_name = {one.name: one for one in upstreams}
+    tables = {"m": ModelTable(upstreams=list(by_name), model="scripted")}
+    found = Upstreams(Configured(by_name, tables), signals.append, ("127.0.0.1", 1))
     model = found.find("m")
     assert model is not None
     try:
-        async with serving(None, model) as rooms:
+        async with serving(None, model, **options) as rooms:
             yield rooms
     finally:
         await found.stop()
+
+
+@pytest.mark.anyio
+async def test_when_nothing_is_left_status_and_retry_after_are_the_upstreams() -> None:
+    limited = refusing(429, "slow down", **{"Retry-After": "17"})
+    async with standing(limited) as stand, before(stand.upstream()) as rooms:
+        for streamed in (False, True):
+            answer = await rooms.create("hi", model="m", stream=streamed)
+            assert answer.error() == (429, "rate_limit_exceeded", None)
+            assert answer.headers["retry-after"] == "17"
+        assert len(stand.asked) == 2
+
+
+@pytest.mark.anyio
+async def test_after_the_first_heartbeat_a_fault_is_told_in_the_stream() -> None:
+    async def late(request: web.Request, body: Any) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return await refusing(429, "slow down", **{"Retry-After": "17"})(request, body)
+
+    async with standing(late) as stand, before(stand.upstream(), heartbeat=0.05) as rooms:
+        answer = await rooms.create("hi", model="m", stream=True)
+        assert answer.status == 200
+        last = answer.events()[-1]
+        assert (last["type"], last["response"]["error"]["code"]) == ("response.failed", "rate_limit_exceeded")
+
+
+@pytest.mark.anyio
+async def test_a_client_that_leaves_and_a_cancel_end_the_call_there() -> None:
+    async with standing(streaming(said("a"), 60.0)) as stand, before(stand.upstream()) as rooms:
+        leaving = rooms.creating("hi", model="m", stream=True)
+        await until(lambda: b"output_text.delta" in leaving.raw)
+        leaving.leave()
+        await until(lambda: stand.left == 1)
+        made = await rooms.made("hi", model="m", background=True)
+        await until(lambda: len(stand.asked) == 2)
+        await rooms.ask("POST", f"/v1/responses/{made['id']}/cancel")
+        await until(lambda: stand.left == 2)
+
+
+@pytest.mark.anyio
+async def test_a_thought_that_the_upstream_sealed_goes_back_to_it_with_its_own_id() -> None:
+    thought = {
+        "type": "reasoning",
+        "id": "rs_theirs",
+        "summary": [{"type": "summary_text", "text": "hm"}],
+        "encrypted_content": "BLOB",
+    }
+    done = event("response.output_item.done", output_index=0, item=thought)
+    async with standing(streaming(done, said("a"), END)) as stand, before(stand.upstream()) as rooms:
+        first = await rooms.made("hi", model="m")
+        (ours, _) = first["output"]
+        assert ours["id"] != "rs_theirs" and "BLOB" not in json.dumps(first)
+        await rooms.made("more", model="m", previous_response_id=first["id"])
+        by_hand = [{"role": "user", "content": "hi"}, *first["output"], {"role": "user", "content": "more"}]
+        await rooms.made(by_hand, model="m", store=False)
+        for _, body in stand.asked[1:]:
+            assert body["input"][1] == thought
+            assert [item["type"] for item in body["input"]] == ["message", "reasoning", "message", "message"]
 
 
 @pytest.mark.anyio
@@ -206,7 +263,8 @@ async def test_one_of_two_is_killed_in_the_middle_of_200_requests(tmp_path: Path
         running("scripted", tmp_path / "a", "--ephemeral") as (doomed, process),
         running("scripted", tmp_path / "b", "--ephemeral") as (other, _),
     ):
-        async with before(doomed, other) as rooms:
+        upstreams = [Upstream(name=one.data.name, url=one.url, kind="responses") for one in (doomed, other)]
+        async with before(*upstreams) as rooms:
             room, ended = asyncio.Semaphore(24), 0
 
             async def one(number: int) -> tuple[bool, bool]:
@@ -222,7 +280,7 @@ async def test_one_of_two_is_killed_in_the_middle_of_200_requests(tmp_path: Path
                     if answer.status != 200:
                         return False, True
                     events = answer.events()
-                    spoke = any(event["type"] == "response.output_text.delta" for event in events)
+                    spoke = any(one["type"] == "response.output_text.delta" for one in events)
                     return spoke, events[-1]["type"] != "response.completed"
 
             seen = await asyncio.gather(*(one(number) for number in range(200)))
