@@ -7,6 +7,7 @@ standard output, and ends when that input does, so that it never outlives its pa
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,8 @@ from antiphon.models.llama_engine import Engine, Refused
 
 _PDEATHSIG = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
 _SIGKILL = 9
+_HELD = 0.01
+"""Seconds within which pieces go out together."""
 
 
 class Child:
@@ -23,15 +26,26 @@ class Child:
     def __init__(self, output: int) -> None:
         self._output = output
         self._lock = threading.Lock()
+        self._unsent = bytearray()
+        self._sent = 0.0
         self._cancelled: dict[int, threading.Event] = {}
         self._engine: Engine | None = None
         self._runs = ThreadPoolExecutor(1)
         self._asides = ThreadPoolExecutor(2)
 
     def tell(self, frame: f.ToParent) -> None:
-        """Send a frame, whole, whoever else is sending."""
-        data = memoryview(f.framed(frame))
+        """Send a frame, whole, whoever else is sending.
+
+        A piece that comes within `_HELD` of what was sent last goes with the next frame, its own run's end
+        at the latest: each write wakes the parent, which takes the core from the engine.
+        """
         with self._lock:
+            self._unsent += f.framed(frame)
+            now = time.monotonic()
+            if isinstance(frame, f.Piece) and now - self._sent < _HELD:
+                return
+            self._sent = now
+            data, self._unsent = memoryview(bytes(self._unsent)), bytearray()
             while data:
                 data = data[os.write(self._output, data) :]
 

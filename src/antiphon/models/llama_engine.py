@@ -192,7 +192,8 @@ def _asked(run: Run) -> dict[str, JSON]:
         "max_tokens": run.max_tokens,
         "temperature": run.temperature,
         "top_p": run.top_p,
-        "top_k": run.top_k,
+        # At temperature 0 the likeliest is taken; the engine finds it without weighing all the others.
+        "top_k": run.top_k if run.temperature else 1,
         "min_p": run.min_p,
         "presence_penalty": run.presence_penalty,
         "frequency_penalty": run.frequency_penalty,
