@@ -12,6 +12,7 @@ from antiphon.settings import Settings, data_folder, loopback
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")  # no path is broken into two lines
     return tmp_path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from antiphon.commands.serve import banner, taken, unusable
 from antiphon.settings import Settings
-from tests.served import Server, free_port
+from tests.served import Server, free_port, serving
 
 
 def test_it_says_where_it_is_and_what_to_try(server: Server) -> None:
@@ -22,6 +22,22 @@ def test_it_says_where_it_is_and_what_to_try(server: Server) -> None:
 @pytest.mark.parametrize(("host", "named"), [("::1", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])  # noqa: S104  nothing listens there
 def test_the_address_it_names_is_one_that_can_be_called(host: str, named: str) -> None:
     assert f"http://{named}:9000/v1" in banner(Settings(host=host, port=9000))
+
+
+def test_with_upstreams_it_names_them_and_no_model_that_it_will_not_load() -> None:
+    told = banner(Settings(upstream=("http://127.0.0.1:8000/v1",)))
+    assert "Upstreams: 127.0.0.1:8000 (http://127.0.0.1:8000/v1)" in told
+    assert "Model:" not in told and "curl http://127.0.0.1:8484/v1/models" in told
+    both = banner(Settings(upstream=("http://127.0.0.1:8000/v1",), model="scripted"))
+    assert "Model: scripted" in both and "Upstreams:" in both
+
+
+def test_a_mistake_in_the_file_is_a_line_and_the_rest_is_served(tmp_path: Path, server: Server) -> None:
+    (tmp_path / "antiphon.toml").write_text(f'[upstreams.a]\nurl = "nowhere"\n[upstreams.b]\nurl = "{server.url}"\n')
+    with serving("scripted", tmp_path) as started:
+        told = started.wrote()
+    assert told.startswith("antiphon: antiphon.toml:2: 'nowhere' is no address")
+    assert f"Upstreams: b ({server.url})" in told
 
 
 def refusal(folder: Path, *options: str) -> str:
