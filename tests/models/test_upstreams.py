@@ -15,7 +15,7 @@ from antiphon.models.router import Router
 from antiphon.models.upstream import Upstream
 from antiphon.models.upstream_config import Configured, ModelTable
 from antiphon.models.upstreams import Upstreams
-from tests.models.http_upstream import END, by_path, in_turn, listing, refusing, said, standing, streaming
+from tests.models.http_upstream import END, by_path, listing, refusing, said, standing, streaming
 from tests.served import free_port
 
 pytestmark = pytest.mark.anyio
@@ -111,19 +111,21 @@ async def test_what_is_wrong_is_told_once_and_the_others_work() -> None:
     assert "sk-wrong" not in repr(signals)
 
 
-async def test_one_that_can_not_be_used_is_not_asked_until_it_can() -> None:
-    answering = by_path(models=in_turn(refusing(401), listing("m")), responses=SAYS)
-    async with (
-        standing(answering) as stand,
-        looking([], stand.upstream("up"), m=ModelTable(upstreams=["up"])) as models,
-    ):
+async def test_a_key_that_may_not_list_models_may_be_good_for_answers() -> None:
+    answering = by_path(models=refusing(403), responses=SAYS)
+    table = ModelTable(upstreams=["up"])
+    async with standing(answering) as stand, looking([], stand.upstream("up"), m=table) as models:
+        await models.look()
+        assert (await heard(models, "m"))[0] == d.TextDelta("a")
+
+
+async def test_a_server_never_asks_itself() -> None:
+    own = Upstream(name="self", url="http://localhost:1/v1")
+    async with looking([], own, m=ModelTable(upstreams=["self"])) as models:
         await models.look()
         with pytest.raises(Problem) as caught:
             await heard(models, "m")
-        assert caught.value.status == 502 and "key" in caught.value.message
-        assert [path for path, _ in stand.asked] == ["models"]
-        await models.look()
-        assert (await heard(models, "m"))[0] == d.TextDelta("a")
+        assert (caught.value.status, caught.value.message) == (502, "The upstream 'self' is this server itself.")
 
 
 async def test_without_any_model_it_says_why() -> None:

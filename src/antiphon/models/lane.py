@@ -24,7 +24,7 @@ class Lane:
     upstream
         whose lane it is; its kind may be found out later.
     unusable
-        why it can't be asked as it is set up ("" where it can).
+        why it must not be asked ("" where it may).
     doubtful
         whether it did not answer when it was looked at last: then others are asked first.
     """

@@ -111,16 +111,14 @@ class Upstreams:
 
     async def _ask(self, known: Known) -> None:
         lane = known.lane
-        if points_to_self := lane.unusable == "is this server itself":
+        if lane.unusable:
             finding = Finding("unusable", lane.unusable)
         else:
             finding = await probe(lane.upstream, self._http)
             if finding.state == "ready" and known.asked:
                 finding = await self._find_kind(known, finding)
         before, known.finding = known.finding, finding
-        if not points_to_self:
-            lane.unusable = finding.detail if finding.state == "unusable" else ""
-        lane.doubtful = finding.state == "failing"
+        lane.doubtful = finding.state != "ready"  # it is asked last: a key may be good for answers, not for lists
         if before is None or (before.state, before.detail) != (finding.state, finding.detail):
             self._telemetry(UpstreamChanged(lane.upstream.name, finding.state, finding.detail))
 
