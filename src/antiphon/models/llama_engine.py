@@ -22,10 +22,6 @@ BATCHES = (16, 512)
 _READ_BY_ONE_THREAD = 55e9
 """Bytes of weights times tokens that a thread reads in a second: a first guess, which is then measured."""
 
-_FUSED_FROM = 64
-"""The batch from which flash attention is on. A model that reads slowly reads a third faster without it
-2,000 tokens deep, and writes as fast; a quick one writes 5 % slower, as its threads meet more often."""
-
 _SPINS = "1000"
 """How long an OpenMP thread spins for the others before it sleeps. By default it spins so long that, where
 other processes want the same cores, the engine loses nine tenths of its speed."""
@@ -130,8 +126,6 @@ class Engine:
         params.cache_ram_mib = load.cache_ram_mib
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = load.threads
         params.no_extra_bufts = not load.repack
-        if batch < _FUSED_FROM:
-            params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.warmup = False
         params.fit_params = False
         params.ui = False

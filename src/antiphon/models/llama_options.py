@@ -52,7 +52,7 @@ class LlamaOptions(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     cache_ram_mib: int = 512
     repack: bool = True
-    batch_seconds: float = 0.25
+    batch_seconds: float = 0.2
     niceness: int = 5
     load_seconds: float = 30.0
     min_p: float = 0.05
