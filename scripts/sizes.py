@@ -21,7 +21,7 @@ UNTESTED = {
     "models/answer_check.py": "tests/models/test_responses.py and tests/test_upstreams.py show what fails it",
     "models/chat.py": "tests/test_upstreams.py drives it against a real server",
     "models/chat_calls.py": "a part of chat_stream.py, kept apart for size; tests/models/test_chat_stream.py",
-    "models/chat_check.py": "tests/test_upstreams.py; a table of its own comes with the rest of issue Upstreams",
+    "models/chat_check.py": "tests/test_upstreams.py asks through it; its table of contracts §D is to come",
     "models/chat_chunk.py": "structs; tests/models/test_chat_stream.py decodes every habit with them",
     "models/chat_request.py": "tests/test_upstreams.py drives it against a real server",
     "models/chat_tokens.py": "tests/test_upstreams.py counts with it",

@@ -21,10 +21,27 @@ from tests.grammar import check_stream
 from tests.models.chat_faults import FAULTS, Fault
 from tests.models.chat_habits import HABITS, HI, LAST, TEXT, Habit, chunk, piece, token
 
-KEYS = (
-    "choices delta message content tool_calls function name arguments index "
-    "id usage finish_reason reasoning error logprobs prompt_tokens text custom input"
-).split()
+KEYS = [
+    "choices",
+    "delta",
+    "message",
+    "content",
+    "tool_calls",
+    "function",
+    "name",
+    "arguments",
+    "index",
+    "id",
+    "usage",
+    "finish_reason",
+    "reasoning",
+    "error",
+    "logprobs",
+    "prompt_tokens",
+    "text",
+    "custom",
+    "input",
+]
 
 UPSTREAM = Upstream(name="far", url="http://127.0.0.1:1/v1")
 SQL = Offer(name="crm__sql", tool_name="sql", namespace="crm", kind="custom")
