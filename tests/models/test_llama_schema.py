@@ -127,4 +127,5 @@ def test_formats_of_older_drafts_are_read_as_they_were_meant() -> None:
 def test_text_is_valid_where_it_is_json_that_fits() -> None:
     assert valid('{"a": 1.0}', {"properties": {"a": {"type": "integer"}}})
     assert not valid('{"a": "1"}', {"properties": {"a": {"type": "integer"}}})
+    assert valid("-1e999999999999", {"type": "number"}) and not valid("1e999", {"maximum": 5})
     assert not valid('{"a": ', {}) and not valid("", {})

@@ -8,9 +8,9 @@ inside it, has not compiled here first.
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import lru_cache
-from math import isfinite
+from math import copysign, isfinite
+from sys import float_info
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -61,8 +61,12 @@ _UNENFORCED_FORMATS = frozenset(
 )
 """Formats of the standard that no grammar here can hold. Any other unknown format is an annotation."""
 
-_NO_LEAP = {"time": r"^\d\d:\d\d:[0-5]", "date-time": r"[Tt]\d\d:\d\d:[0-5]"}
-"""A leap second is legal at midnight only, which no grammar knows: none is written."""
+_TIGHTER = {
+    "date-time": r"[Tt]\d\d:\d\d:[0-5]",
+    "email": "^[^@]{1,64}@.{1,250}$",
+    "time": r"^\d\d:\d\d:[0-5]",
+}
+"""What llguidance's formats let through: leap seconds at any hour, names and hosts that are too long."""
 
 _OF_NAMES = ("properties", "patternProperties", "$defs", "definitions")
 _OF_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf", "items")
@@ -139,8 +143,8 @@ def _enforceable(encoded: bytes) -> Enforceable:
     closable = not any(_combines(part) for _, part in _parts(bounded))
     for _, part in _parts(bounded):
         _bound_digits(part)
-        if part.get("format") in _NO_LEAP and "pattern" not in part:
-            part["pattern"] = _NO_LEAP[part["format"]]
+        if part.get("format") in _TIGHTER and "pattern" not in part:
+            part["pattern"] = _TIGHTER[part["format"]]
         if closable:
             _close(part)
     return Enforceable(schema if _error(bounded) is not None else bounded, left_out)
@@ -154,10 +158,10 @@ def valid(text: str, schema: JSON) -> bool:
         return False
 
 
-def _number(text: str) -> float | Decimal:
-    """The number as a float where that holds it: 1e999 is a legal number too."""
+def _number(text: str) -> float:
+    """The number, or the largest one: 1e999 is legal JSON."""
     found = float(text)
-    return found if isfinite(found) else Decimal(text)
+    return found if isfinite(found) else copysign(float_info.max, found)
 
 
 @lru_cache(maxsize=256)

@@ -53,7 +53,7 @@ def told(offers: Sequence[Offer], reply: str, form: Format) -> str:
 
 def shots(offers: Sequence[Offer], reply: str, form: Format) -> Iterator[Said]:
     """Exchanges before the first, where they help."""
-    if not offers or not isinstance(form, TextFormat):
+    if not offers:
         return
     for asked, answered in SHOTS:
         yield Said("user", asked)
