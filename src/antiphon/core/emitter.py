@@ -182,9 +182,12 @@ class Emitter:
             if row is None:
                 _OTHERS[type(delta)](self, delta, events)
                 continue
+            says = delta.text or getattr(delta, "logprobs", None)  # type: ignore[union-attr]  # every row's delta has text
             if row is not self._row or (type(delta) is d.SummaryDelta and delta.begins):
+                if not says and not (self._in_item and isinstance(self.fold.open[self.index].item, row.item)):
+                    continue  # what says nothing opens no item
                 self._enter(row, events)
-            if delta.text or getattr(delta, "logprobs", None):  # type: ignore[union-attr]  # every row's delta has text
+            if says:
                 event = row.delta(self, delta)
                 apply(event)
                 events.append(event)

@@ -126,13 +126,12 @@ class Sealing:
                 case d.TextDelta() if not (self._content or self._summary):  # nearly every one
                     pass
                 case d.ReasoningDelta(text=text):
-                    self._grow(self._content, text)
+                    if text or self._content or self._summary:  # what says nothing opens no item
+                        self._grow(self._content, text)
                 case d.SummaryDelta(text=text, begins=begins):
                     if self._content:  # a summary behind raw thought is another item's
                         found += self.finish()
-                    if begins or not self._summary:
-                        self._summary.append([])
-                    self._grow(self._summary, text)
+                    self._grow_summary(text, begins=begins)
                 case d.ReasoningSealed(encrypted_content=passed):
                     found.append(self._sealed(passed))
                     continue
@@ -152,6 +151,12 @@ class Sealing:
     def finish(self) -> list[d.Delta]:
         """The sealed form of the thought that is open, which ends it; nothing where none is."""
         return [self._sealed(None)] if self._content or self._summary else []
+
+    def _grow_summary(self, text: str, *, begins: bool) -> None:
+        if text or self._summary:
+            if begins or not self._summary:
+                self._summary.append([])
+            self._grow(self._summary, text)
 
     def _grow(self, parts: list[list[str]], text: str) -> None:
         if not parts:
