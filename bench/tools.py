@@ -1,10 +1,10 @@
-"""Prints how many of twenty requests with tools the default model gets right, greedily, beside 7 of 9.
+"""Prints how many of twenty requests with tools the default model gets right, greedily, beside an earlier way.
 
     python -m bench.tools [--model FILE] [--only NAME]…
 
 The first nine are of the kind that the engine was first tried with: two functions offered, four of the
-nine need one. The eleven after them, and fourteen more that no wording was tuned on, are our own.
-Knows nothing of speed.
+nine need one. The wording was chosen by the eleven after them and by fourteen others; the last twelve were
+written when it stood. Knows nothing of speed.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from antiphon.core.request import CustomTool, FunctionTool, Request, Tool
 from antiphon.core.signals import Signal
 from antiphon.models.llama import LlamaModel, LlamaOptions
 
-BEFORE = "7 of 9"
-"""What one JSON object by schema, of each function and of a reply, got right of the first nine."""
+BEFORE = {"the nine": "7", "eleven more": "8", "others": "9"}
+"""What one JSON object by schema, of each function and of a reply, got right of the same requests."""
 
 DEFAULT = Path(".models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")
 
@@ -95,6 +95,11 @@ def replies(*words: str) -> Right:
     return right
 
 
+def query(made: Calls, text: str) -> bool:
+    """A query and nothing around it."""
+    return [name for name, _ in made] == ["run_sql"] and made[0][1]["input"].lower().startswith("select")
+
+
 def both(made: Calls, text: str) -> bool:
     """A call for either city."""
     places = sorted(str(given.get("location")).lower().partition(",")[0] for _, given in made)
@@ -163,7 +168,7 @@ ELEVEN = [
     ),
     Case("python", PAIR, [user("Write a Python function that reverses a string.")], replies("def ")),
 ]
-UNSEEN = [
+OTHERS = [
     Case("rain", PAIR, [user("Do I need an umbrella in London today?")], calls("get_weather", location="london")),
     Case("joke", PAIR, [user("Tell me a joke.")], replies()),
     Case(
@@ -199,6 +204,47 @@ UNSEEN = [
     Case("able", [WEATHER, MAIL, TIMER], [user("What can you do?")], replies()),
     Case("hamburg", PAIR, [*TOLD, user("And in Hamburg?")], calls("get_weather", location="hamburg")),
 ]
+
+FRESH = [
+    Case(
+        "snow",
+        PAIR,
+        [user("Tell me if it snows in Helsinki at the moment.")],
+        calls("get_weather", location="helsinki"),
+    ),
+    Case("poem", [EVENT, CLOCK, MAIL], [user("Make me a limerick about a frog.")], replies("frog")),
+    Case(
+        "meeting",
+        [EVENT, CONTACT],
+        [user("Schedule a meeting called Budget on 2026-07-01 at 09:30.")],
+        calls("create_event", title="budget", date="2026-07-01", time="09:30"),
+    ),
+    Case("planets", [SHOP, MAIL], [user("Which planet is the largest in the solar system?")], replies("jupiter")),
+    Case("lamp", [SHOP, TIMER], [user("Search for a desk lamp.")], calls("search_products", query="lamp")),
+    Case("regex", [WEATHER, SQL], [user("What does the regular expression ^a+$ match?")], replies("a")),
+    Case(
+        "orders",
+        [WEATHER, SQL],
+        [user("List the ten newest orders from the orders table.")],
+        query,
+    ),
+    Case("egg", [TIMER, CLOCK], [user("I am boiling an egg, wake me in 7 minutes.")], calls("set_timer", minutes=7)),
+    Case("spanish", PAIR, [user("How do you say 'thank you' in Spanish?")], replies("gracias")),
+    Case(
+        "empty",
+        [CONTACT, MAIL],
+        [user("What is Zoe's phone number?"), *done("find_contact", '{"error": "no such contact"}', name="Zoe")],
+        replies(),
+    ),
+    Case("half", [EVENT, CLOCK], [user("What is half of 90?")], replies("45")),
+    Case(
+        "next",
+        PAIR,
+        [*TOLD, user("Mail that to eve@example.org.")],
+        calls("send_email", to="eve@example.org", body="18"),
+    ),
+]
+"""Written when the wording was settled, and asked once."""
 
 
 def prompt(case: Case, bound: int) -> Prompt:
@@ -250,14 +296,14 @@ async def measure(path: Path, only: list[str]) -> None:
     model = LlamaModel("default", path, LlamaOptions(slots=1, context=4096), silent)
     await model.start()
     try:
-        for title, cases in (("the nine", NINE), ("eleven more", ELEVEN), ("never tuned on", UNSEEN)):
+        for title, cases in (("the nine", NINE), ("eleven more", ELEVEN), ("others", OTHERS), ("asked once", FRESH)):
             chosen = [case for case in cases if not only or case.name in only]
             right = 0
             for case in chosen:
                 good, shown = await ask(model, case)
                 right += good
                 print(f"{'right' if good else 'WRONG'}  {case.name:9} {shown}", flush=True)
-            beside = f", before: {BEFORE}" if cases is NINE else ""
+            beside = f", by one JSON object: {BEFORE[title]}" if title in BEFORE and not only else ""
             print(f"== {title}: {right} of {len(chosen)}{beside}\n", flush=True)
     finally:
         await model.stop()

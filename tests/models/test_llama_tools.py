@@ -1,9 +1,11 @@
 """The small model held to schemas, signatures and grammars: what is complete is valid, whatever it says.
 
-Thirty random ones of each run with the other tests, a thousand with `make soak PART=schemas`.
+Thirty random ones of each run with the other tests, a thousand with `make soak PART=schemas`
+(or as many as ANTIPHON_SOAK_EXAMPLES says).
 """
 
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -56,6 +58,7 @@ from tests.models.llama_talk import all_of
 
 pytestmark = pytest.mark.anyio
 
+SOAK = int(os.environ.get("ANTIPHON_SOAK_EXAMPLES", "1000"))
 WEATHER: Any = {
     "type": "function",
     "name": "get_weather",
@@ -220,21 +223,21 @@ async def test_required_calls_fit_their_schemas(model: LlamaModel, signatures: l
 
 
 @pytest.mark.soak
-@settings(max_examples=1000)
+@settings(max_examples=SOAK)
 @given(schema=schemas.schemas)
 async def test_a_thousand_schemas(model: LlamaModel, schema: Any) -> None:
     await whole_answers_fit(model, schema)
 
 
 @pytest.mark.soak
-@settings(max_examples=1000)
+@settings(max_examples=SOAK)
 @given(schema=schemas.unenforceable())
 async def test_a_thousand_unenforceable_schemas(model: LlamaModel, schema: Any) -> None:
     await unenforceable_ones_are_refused(model, schema)
 
 
 @pytest.mark.soak
-@settings(max_examples=1000)
+@settings(max_examples=SOAK)
 @given(signatures=SIGNATURES, parallel=st.booleans())
 async def test_a_thousand_calls_by_their_schemas(model: LlamaModel, signatures: list[Any], parallel: bool) -> None:  # noqa: FBT001  # drawn
     await required_calls_fit(model, signatures, parallel)
@@ -290,7 +293,7 @@ async def test_custom_tools_are_held_to_their_grammars(model: LlamaModel, case: 
 
 
 @pytest.mark.soak
-@settings(max_examples=1000)
+@settings(max_examples=SOAK)
 @given(
     case=st.sampled_from(GRAMMARS), choice=st.sampled_from([{"type": "custom", "name": "write"}, "required", "auto"])
 )
