@@ -189,9 +189,8 @@ class StoreError(Exception):
 class Responses(Protocol):
     """The memory of responses. What belongs to another project, was deleted or has expired does not exist.
 
-    The three writing calls return an awaitable that ends when the write is committed; writes are
-    committed in the order of the calls. They raise `Problem` 503 where the store cannot write, and
-    `StaleEpoch` where the run was taken over.
+    The three writing calls return an awaitable that ends at their commit; commits are in the order of the calls.
+    They raise `Problem` 503 where the store cannot write, `StaleEpoch` where the run was taken over.
     """
 
     def open(self, opening: Opening) -> Awaitable[None]:
@@ -343,8 +342,8 @@ class Store(Responses, Conversations, Queue, Records, Protocol):
         ...
 
     async def sweep(self, now: int, log_before: int) -> int:
-        """Forget at most a small batch of what expired before `now`, of logs that ended before `log_before`
-        and of idempotency records older than a day; says how many went, 0 when nothing was left to do."""
+        """Forget a small batch of what expired before `now`, of logs that ended before `log_before` and of
+        records older than a day; says how many went, 0 when nothing was left to do."""
         ...
 
     async def backup(self, path: str) -> None:
