@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from antiphon.core import deltas as d
+from antiphon.core.accounts import Principal
 from antiphon.core.emitter import Completed
 from antiphon.core.events import OutputItemDone, ResponseInProgress
 from antiphon.core.ports import Opening, StaleEpoch
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 def run_of(**fields: Any) -> Run:
     request = Request(model="m", **fields)
-    return Run(request, respond(request, id=new_id("resp"), created_at=1), "default", "")
+    return Run(request, respond(request, id=new_id("resp"), created_at=1), Principal(), "")
 
 
 def opening(run: Run) -> Opening:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from antiphon.core.accounts import Principal
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
 from antiphon.core.response import respond
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 def run_of(**fields: object) -> Run:
     request = Request(model="m", **fields)  # type: ignore[arg-type]  # the fields vary by test
-    return Run(request, respond(request, id="resp_1", created_at=1), "default", "req_1")
+    return Run(request, respond(request, id="resp_1", created_at=1), Principal(), "req_1")
 
 
 async def carried(run: Run) -> "asyncio.Task[None]":

@@ -7,7 +7,7 @@ Starlette matches the paths.
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from starlette.routing import Match, Route
 
@@ -19,28 +19,31 @@ from antiphon.core.signals import Fault, RequestEnded
 
 Endpoint = Callable[..., Awaitable[None]]
 
-ROUTES: list[tuple[str, str, Endpoint]] = [
-    ("POST", "/v1/responses", responses.create),
-    ("POST", "/v1/responses/input_tokens", responses.input_tokens),
-    ("GET", "/v1/responses/{response_id}", retrieval.retrieve),
-    ("DELETE", "/v1/responses/{response_id}", responses.delete),
-    ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
-    ("GET", "/v1/responses/{response_id}/input_items", retrieval.inputs),
-    ("POST", "/v1/conversations", conversations.create),
-    ("GET", "/v1/conversations/{conversation_id}", conversations.retrieve),
-    ("POST", "/v1/conversations/{conversation_id}", conversations.update),
-    ("DELETE", "/v1/conversations/{conversation_id}", conversations.delete),
-    ("POST", "/v1/conversations/{conversation_id}/items", conversations.add_items),
-    ("GET", "/v1/conversations/{conversation_id}/items", conversations.list_items),
-    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", conversations.one_item),
-    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", conversations.delete_item),
-    ("GET", "/v1/models", models.listing),
-    ("GET", "/v1/models/{name:path}", models.one),
-    ("GET", "/healthz", status.health),
-    ("GET", "/readyz", status.ready),
-    ("GET", "/metrics", status.metrics),
-    ("GET", "/openapi.json", status.openapi),
-    ("GET", "/v1/openapi.json", status.openapi),
+Need = Literal["open", "read", "responses", "admin"]
+"""What a key has to be good for: `open` needs none."""
+
+ROUTES: list[tuple[str, str, Need, Endpoint]] = [
+    ("POST", "/v1/responses", "responses", responses.create),
+    ("POST", "/v1/responses/input_tokens", "responses", responses.input_tokens),
+    ("GET", "/v1/responses/{response_id}", "read", retrieval.retrieve),
+    ("DELETE", "/v1/responses/{response_id}", "responses", responses.delete),
+    ("POST", "/v1/responses/{response_id}/cancel", "responses", responses.cancel),
+    ("GET", "/v1/responses/{response_id}/input_items", "read", retrieval.inputs),
+    ("POST", "/v1/conversations", "responses", conversations.create),
+    ("GET", "/v1/conversations/{conversation_id}", "read", conversations.retrieve),
+    ("POST", "/v1/conversations/{conversation_id}", "responses", conversations.update),
+    ("DELETE", "/v1/conversations/{conversation_id}", "responses", conversations.delete),
+    ("POST", "/v1/conversations/{conversation_id}/items", "responses", conversations.add_items),
+    ("GET", "/v1/conversations/{conversation_id}/items", "read", conversations.list_items),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "read", conversations.one_item),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "responses", conversations.delete_item),
+    ("GET", "/v1/models", "read", models.listing),
+    ("GET", "/v1/models/{name:path}", "read", models.one),
+    ("GET", "/healthz", "open", status.health),
+    ("GET", "/readyz", "open", status.ready),
+    ("GET", "/metrics", "admin", status.metrics),
+    ("GET", "/openapi.json", "read", status.openapi),
+    ("GET", "/v1/openapi.json", "read", status.openapi),
 ]
 
 
@@ -61,8 +64,8 @@ class Door:
         self._house = house
         self._opening = opening
         self._closing = closing
-        self._exact = {(method, path): endpoint for method, path, endpoint in ROUTES if "{" not in path}
-        self._routes = [Route(path, endpoint, methods=[method]) for method, path, endpoint in ROUTES]
+        self._exact = {(method, path): (need, endpoint) for method, path, need, endpoint in ROUTES if "{" not in path}
+        self._routes = [(Route(path, endpoint, methods=[method]), need) for method, path, need, endpoint in ROUTES]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request, or follow the server's life."""
@@ -80,7 +83,7 @@ class Door:
             if exchange.scope["method"] == "OPTIONS" and exchange.origin is not None:
                 await exchange.answer(204, _PREFLIGHT, b"")
                 return
-            endpoint, values = self._find(exchange.scope)
+            _need, endpoint, values = self._find(exchange.scope)
             await endpoint(self._house, exchange, **values)
         except Problem as problem:
             code = problem.code or str(problem.status)
@@ -92,16 +95,16 @@ class Door:
         finally:
             self._house.telemetry(_ended(exchange, code))
 
-    def _find(self, scope: Scope) -> tuple[Endpoint, dict[str, Any]]:
-        """The endpoint of a path, and what the path says. Raises `Problem` 404 or 405."""
+    def _find(self, scope: Scope) -> tuple[Need, Endpoint, dict[str, Any]]:
+        """What a path needs, its endpoint, and what the path says. Raises `Problem` 404 or 405."""
         found = self._exact.get((scope["method"], scope["path"]))
         if found is not None:
-            return found, {}
+            return *found, {}
         allowed: set[str] = set()
-        for route in self._routes:
+        for route, need in self._routes:
             match, child = route.matches(scope)
             if match is Match.FULL:
-                return route.endpoint, child["path_params"]
+                return need, route.endpoint, child["path_params"]
             if match is Match.PARTIAL:
                 allowed |= route.methods or set()
         if allowed:

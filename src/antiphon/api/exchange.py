@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from antiphon.core.accounts import Principal
 from antiphon.core.problems import Problem
 from antiphon.runs.ids import new_id
 
@@ -17,22 +18,37 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+OPEN = Principal()
+"""Who asks an open server: nobody in particular, for the default project."""
+
 JSON_TYPE: Header = (b"content-type", b"application/json")
 
 
 class Exchange:
-    """One request. `origin` is the foreign origin that may read the answer, if any."""
+    """One request.
 
-    __slots__ = ("_send", "id", "origin", "receive", "scope", "started", "status")
+    origin
+        the foreign origin that may read the answer, if any.
+    principal
+        who asks, as the door has found; nobody in particular until then.
+    """
+
+    __slots__ = ("_send", "id", "origin", "principal", "receive", "scope", "started", "status")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.id = new_id("req")
         self.origin: str | None = None
+        self.principal = OPEN
         self.status = 0
         self.started = time.perf_counter()
         self._send = send
+
+    @property
+    def project(self) -> str:
+        """The project that is worked in."""
+        return self.principal.project
 
     @property
     def begun(self) -> bool:

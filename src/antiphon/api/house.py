@@ -16,9 +16,6 @@ from antiphon.runs.prompting import Prompting
 from antiphon.runs.runner import Runner
 from antiphon.runs.worker import Worker
 
-PROJECT = "default"
-"""The one project there is until keys exist."""
-
 
 @dataclass(frozen=True)
 class House:

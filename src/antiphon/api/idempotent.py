@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from antiphon.access.idempotency import Replay, Ticket, check_key
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
-from antiphon.api.house import PROJECT, House
+from antiphon.api.house import House
 from antiphon.contract.decode import parse
 from antiphon.core.items import JSON
 
@@ -25,7 +25,7 @@ async def claim(house: House, exchange: Exchange, body: JSON) -> Ticket | Replay
     if key is None:
         return None
     scope = f"{exchange.scope['method']} {exchange.scope['path']}"
-    return await house.idempotency.claim(PROJECT, scope, check_key(key), body)
+    return await house.idempotency.claim(exchange.project, scope, check_key(key), body)
 
 
 async def once(house: House, exchange: Exchange, body: bytes, work: Callable[[], Awaitable[bytes]]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from antiphon.access.idempotency import GONE, Replay, Ticket
 from antiphon.api import retrieval
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
-from antiphon.api.house import PROJECT, House
+from antiphon.api.house import House
 from antiphon.api.idempotent import REPLAYED, claim
 from antiphon.api.sse import Projection, stream
 from antiphon.contract.decode import parse
@@ -23,7 +23,7 @@ async def create(house: House, exchange: Exchange) -> None:
     require_json(exchange)
     raw = await exchange.body(house.max_body)
     if exchange.header(b"idempotency-key") is None and exchange.header(b"x-idempotency-key") is None:
-        await _answer(house, exchange, house.runner.prepare(house.contract.read(raw), PROJECT, exchange.id))
+        await _answer(house, exchange, house.runner.prepare(house.contract.read(raw), exchange.principal, exchange.id))
         return
     body = parse(raw)
     ticket = await claim(house, exchange, body)
@@ -35,22 +35,22 @@ async def create(house: House, exchange: Exchange) -> None:
 
 async def delete(house: House, exchange: Exchange, response_id: str) -> None:
     """`DELETE /responses/{id}`: what still runs is cancelled first (protocol §5.2)."""
-    run = house.runner.running(PROJECT, response_id)
+    run = house.runner.running(exchange.project, response_id)
     if run is not None and run.request.store:
         await house.worker.cancel(run)
         await run.log.closed()
-    if not await house.store.delete(PROJECT, response_id):
+    if not await house.store.delete(exchange.project, response_id):
         raise retrieval.missing(response_id)
     await exchange.answer(200, [JSON_TYPE], encode({"id": response_id, "object": "response", "deleted": True}))
 
 
 async def cancel(house: House, exchange: Exchange, response_id: str) -> None:
     """`POST /responses/{id}/cancel`: for background responses, as often as one likes."""
-    run = house.runner.running(PROJECT, response_id)
+    run = house.runner.running(exchange.project, response_id)
     if run is not None and run.request.background:
         await house.worker.cancel(run)
         await run.log.closed()
-    response = await retrieval.snapshot(house, response_id)
+    response = await retrieval.snapshot(house, exchange, response_id)
     if not response.background:
         raise Problem(400, None, "Cannot cancel a synchronous response.")
     await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
@@ -61,7 +61,7 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     require_json(exchange)
     default = next((info.id for info in house.models.list()), "")
     request = house.contract.measure(await exchange.body(house.max_body), default)
-    tokens = await house.prompting.count(request, PROJECT)
+    tokens = await house.prompting.count(request, exchange.project)
     await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
 
 
@@ -103,7 +103,7 @@ async def _read(house: House, exchange: Exchange, run: Run) -> None:
 async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:
     """Do the work of a key. The record follows the run, not this connection."""
     try:
-        run = house.runner.prepare(house.contract.read(raw), PROJECT, exchange.id)
+        run = house.runner.prepare(house.contract.read(raw), exchange.principal, exchange.id)
         run.record = ticket.record
         if run.request.background:
             await house.runner.admit(run)
@@ -141,7 +141,7 @@ async def _again(house: House, exchange: Exchange, replay: Replay, body: JSON) -
     if body.get("stream") is True:
         await retrieval.streamed(house, exchange, replay.response_id, [REPLAYED])
         return
-    response = await retrieval.snapshot(house, replay.response_id)
+    response = await retrieval.snapshot(house, exchange, replay.response_id)
     await exchange.answer(200, [JSON_TYPE, REPLAYED], house.contract.response(response))
 
 

@@ -5,7 +5,7 @@ the store.
 """
 
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
-from antiphon.api.house import PROJECT, House
+from antiphon.api.house import House
 from antiphon.api.paging import Query, envelope
 from antiphon.api.sse import PLAIN, Projection, stream
 from antiphon.core.problems import Problem
@@ -23,7 +23,7 @@ async def retrieve(house: House, exchange: Exchange, response_id: str) -> None:
     if query.flag("stream"):
         await streamed(house, exchange, response_id, [], after, Projection(query.flag("include_obfuscation")))
         return
-    response = await snapshot(house, response_id)
+    response = await snapshot(house, exchange, response_id)
     await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
 
 
@@ -31,18 +31,18 @@ async def inputs(house: House, exchange: Exchange, response_id: str) -> None:
     """`GET /responses/{id}/input_items`: what the response was made from, inherited items included."""
     query = Query(exchange.scope["query_string"])
     query.include()
-    page = await house.store.inputs(PROJECT, response_id, query.page())
+    page = await house.store.inputs(exchange.project, response_id, query.page())
     if page is None:
         raise missing(response_id)
     await exchange.answer(200, [JSON_TYPE], encode(envelope(page)))
 
 
-async def snapshot(house: House, response_id: str) -> Response:
+async def snapshot(house: House, exchange: Exchange, response_id: str) -> Response:
     """The response as it stands. Raises `Problem` 404."""
-    run = house.runner.running(PROJECT, response_id)
+    run = house.runner.running(exchange.project, response_id)
     if run is not None and run.request.store and run.begun:
         return run.log.snapshot()
-    response = await house.store.get(PROJECT, response_id)
+    response = await house.store.get(exchange.project, response_id)
     if response is None:
         raise missing(response_id)
     return response
@@ -60,23 +60,23 @@ async def streamed(
 
     Raises `Problem` 404, and 400 for an `after` on a response whose log is not kept any more.
     """
-    run = house.runner.running(PROJECT, response_id)
+    run = house.runner.running(exchange.project, response_id)
     if run is not None and run.request.store:
         told = await stream(exchange, run.cursor(after), house.reading(head, projection), run.promise)
         if not told and run.refusal is not None:
             raise missing(response_id)
     else:
-        log = await _kept_log(house, response_id, after)
+        log = await _kept_log(house, exchange, response_id, after)
         told = await stream(exchange, Cursor(log, after), house.reading(head, projection), _nothing)
     if not told:
         await house.reading(head, projection).empty(exchange)
 
 
-async def _kept_log(house: House, response_id: str, after: int) -> RunLog:
-    response = await house.store.get(PROJECT, response_id)
+async def _kept_log(house: House, exchange: Exchange, response_id: str, after: int) -> RunLog:
+    response = await house.store.get(exchange.project, response_id)
     if response is None:
         raise missing(response_id)
-    told = told_by(await house.store.log(PROJECT, response_id))
+    told = told_by(await house.store.log(exchange.project, response_id))
     if not told and response.status in TERMINAL:
         if after > 0:
             raise Problem(

@@ -5,6 +5,7 @@ Knows nothing of what carries it, nor of what is promised for it: `runner` and `
 
 import asyncio
 
+from antiphon.core.accounts import Principal
 from antiphon.core.emitter import Emitter
 from antiphon.core.items import Item
 from antiphon.core.ports import Claim
@@ -33,10 +34,11 @@ class Run:
         whether another process began it.
     """
 
-    def __init__(self, request: Request, response: Response, project: str, request_id: str) -> None:
+    def __init__(self, request: Request, response: Response, principal: Principal, request_id: str) -> None:
         self.id = response.id
         self.request = request
-        self.project = project
+        self.principal = principal
+        self.project = principal.project
         self.request_id = request_id
         self.emitter = Emitter(response, new_id=new_id, now=now)
         self.log = RunLog(response)
@@ -56,7 +58,7 @@ class Run:
     def resumed(cls, claim: Claim, request: Request) -> "Run":
         """The run that a claim takes up again, standing where its log broke off."""
         request.input = claim.inputs
-        run = cls(request, claim.response, claim.project, "")
+        run = cls(request, claim.response, Principal(claim.project), "")
         told = told_by(claim.chunks)
         events = [one.event for one in told]
         run.log = RunLog(claim.response, told)

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from antiphon.core.accounts import Principal
 from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
 from antiphon.core.items import Message
 from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry
@@ -46,12 +47,12 @@ class Runner:
         self._running: dict[str, Run] = {}
         self._locked: dict[tuple[str, str], str] = {}  # conversation → the run that holds it
 
-    def prepare(self, request: Request, project: str, request_id: str) -> Run:
+    def prepare(self, request: Request, principal: Principal, request_id: str) -> Run:
         """A run that nothing carries yet. Raises `Problem` for a model that is not served or can't do this."""
         ignored = self._models.get(request.model).check(request)
         request.ignored += [name for name in ignored if name not in request.ignored]
         response = respond(request, id=new_id("resp"), created_at=now())
-        return Run(request, response, project, request_id)
+        return Run(request, response, principal, request_id)
 
     def start(self, run: Run) -> None:
         """Carry a foreground run, from now on."""
