@@ -283,7 +283,7 @@ class Limiter(Protocol):
 
 
 class Account(Protocol):
-    """What one run is charged to. One call of `settle` or of `refuse` ends it; a second one does nothing."""
+    """What one run is charged to. One call of `settle`, `refuse` or `leave` ends it; a second one does nothing."""
 
     async def open(self) -> None:
         """Open the ledger row; returns when that is committed. Before a model is called, and once."""
@@ -295,6 +295,10 @@ class Account(Protocol):
 
     async def refuse(self) -> None:
         """No model said anything: nothing is charged, and the row is taken away."""
+        ...
+
+    async def leave(self) -> None:
+        """The run goes on in another process: limits hold it here no longer, and the row stays open."""
         ...
 
 
