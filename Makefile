@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 # The parts of soak and bench that do without the default model (tests/crash, and bench/ by name).
-LIGHT := crash decode store turns
+LIGHT := crash decode proxy store turns
 FETCH = $(if $(filter $(LIGHT),$(PART)),true,$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct)
 
 help: ## list the targets
@@ -39,15 +39,16 @@ soak: $(VENV)/dev ## run the long tests, with the default model; PART=name choos
 	@$(FETCH)
 	@$(BIN)/python -m pytest -m "soak or default_model" $(if $(PART),-k "$(PART)") $(ARGS)
 
-bench: $(VENV)/dev ## measure tokens a second beside the bare engine; PART=name measures another part of bench/
+bench: PART := $(or $(PART),proxy)
+bench: $(VENV)/dev ## measure the server as a proxy, beside others; PART=name measures another part of bench/
 	@$(FETCH)
-	@$(BIN)/python -m bench.$(or $(PART),embedded) $(ARGS)
+	@exec $(BIN)/python -m bench.$(PART) $(ARGS)
 
 docs: $(VENV)/docs ## build the documents as a site, in site/
 	@$(BIN)/zensical build $(ARGS)
 
 clean: ## remove the virtual environment and what the tools left
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The project itself is built here from its sources; all else must come as wheels, so no compiler is needed.
 $(VENV)/base: $(SOURCES) | $(BIN)/python
