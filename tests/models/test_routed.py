@@ -8,13 +8,14 @@ import pytest
 from antiphon.core import deltas as d
 from antiphon.core.items import InputText, Message
 from antiphon.core.ports import ModelInfo, Turn
+from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, Sampling
 from antiphon.core.request import Request
 from antiphon.core.signals import Signal, UpstreamCalled
 from antiphon.models.breaker import BreakerPolicy
 from antiphon.models.lane import Lane
-from antiphon.models.routed import Prices, Route, RoutedModel
+from antiphon.models.routed import Route, RoutedModel
 from antiphon.models.routing import Retries
 from antiphon.models.scripted import ScriptedModel
 from antiphon.models.upstream import Upstream, UpstreamFault
@@ -80,7 +81,7 @@ def routed(signals: list[Signal], *models: Spoken, **options: int) -> RoutedMode
         for n, model in enumerate(models)
     ]
     prices = Prices(input=2.0, cached=1.0, output=4.0)
-    return RoutedModel(ModelInfo("m", 0, "up0"), routes, signals.append, prices=prices, retries=AT_ONCE)
+    return RoutedModel(ModelInfo("m", 0, "up0", prices=prices), routes, signals.append, AT_ONCE)
 
 
 def prompt(text: str = "") -> Prompt:

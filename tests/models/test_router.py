@@ -33,7 +33,10 @@ def test_each_name_finds_its_model_and_an_unknown_one_is_told() -> None:
     router = Router([first, second])
     assert router.get("a") is first and router.get("b") is second
     assert [info.id for info in router.list()] == ["a", "b"]
+    assert router.info("b") == second.info()
     for name in ("A", "", "c", "c" * 10_000):
+        with pytest.raises(Problem):
+            router.info(name)
         with pytest.raises(Problem) as found:
             router.get(name)
         assert (found.value.status, found.value.code, found.value.param) == (404, "model_not_found", "model")

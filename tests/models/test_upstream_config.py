@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.models.routed import Prices
+from antiphon.core.prices import Prices
 from antiphon.models.upstream import Deadlines
 from antiphon.models.upstream_config import Configured, Mistake, configured, quick
 

@@ -8,6 +8,7 @@ import pytest
 
 from antiphon.core import deltas as d
 from antiphon.core.items import InputText, Message
+from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, Sampling
 from antiphon.core.signals import Signal, UpstreamChanged
@@ -71,13 +72,16 @@ async def test_two_that_list_one_name_serve_it_together() -> None:
 
 
 async def test_a_model_has_its_own_name_there_and_others_here() -> None:
-    table = ModelTable(upstreams=["up", "unknown"], model="there", aliases=["alias"])
+    prices = Prices(input=2.0)
+    table = ModelTable(upstreams=["up", "unknown"], model="there", aliases=["alias"], prices=prices)
     async with (
         standing(by_path(models=listing("there", "more", max_model_len=99), responses=SAYS)) as stand,
         looking([], stand.upstream("up"), here=table) as models,
     ):
         await models.look()
         assert [(info.id, info.context) for info in models.list()] == [("here", 99), ("alias", 99)]
+        told = Router([], [models]).info("alias")
+        assert (told.id, told.prices) == ("here", prices)
         await heard(models, "alias")
         assert stand.asked[-1][1]["model"] == "there"
         assert models.find("there") is None and models.find("more") is None

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from antiphon.core.deltas import Delta
 from antiphon.core.items import JSON, Item
+from antiphon.core.prices import Prices
 from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
 from antiphon.core.response import Response
@@ -20,11 +21,8 @@ Turn: TypeAlias = AsyncIterator[Sequence[Delta]]
 
 
 class Model(Protocol):
-    """Who speaks.
-
-    `continues` says whether it can go on in the middle of a text (`Prompt.said`), `sees` whether it
-    takes pictures, as data URLs.
-    """
+    """Who speaks. `continues` says whether it can go on in the middle of a text (`Prompt.said`), `sees` whether it
+    takes pictures, as data URLs."""
 
     continues: bool
     sees: bool
@@ -51,12 +49,13 @@ class Model(Protocol):
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model as `GET /v1/models` tells it. `context` is in tokens, 0 where unknown."""
+    """A model as `GET /v1/models` tells it, and what it costs. `context` is in tokens, 0 where unknown."""
 
     id: str
     created: int
     owned_by: str
     context: int = 0
+    prices: Prices = Prices()
 
 
 class Readiness(Struct, frozen=True):
@@ -91,6 +90,10 @@ class Models(Protocol):
 
     def get(self, name: str) -> Model:
         """The model of that name. Raises `Problem` 404 `model_not_found`."""
+        ...
+
+    def info(self, name: str) -> ModelInfo:
+        """What is told of the model of that name, under its own id where the name is an alias. Raises as `get`."""
         ...
 
     def list(self) -> Sequence[ModelInfo]:
@@ -141,8 +144,7 @@ class Chunk(Struct):
 class Page(Struct):
     """A page of items, in the order asked for; `more` says whether others follow.
 
-    An id stands once in a listing, where it stood last, so that `after` means one place.
-    """
+    An id stands once in a listing, where it stood last, so that `after` means one place."""
 
     items: list[Item]
     more: bool
@@ -305,8 +307,7 @@ class Record(Struct):
     """What is kept of a request under an Idempotency-Key: its fingerprint, and what it led to.
 
     `response_id` is None until a response was kept, and for ever with `store:false`; `body` is the
-    answer itself where it is not a response (conversations).
-    """
+    answer itself where it is not a response (conversations)."""
 
     fingerprint: bytes
     created_at: int

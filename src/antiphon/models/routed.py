@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from antiphon.core.deltas import Delta, UsageDelta
 from antiphon.core.ports import Model, ModelInfo, Readiness, Telemetry, Turn
+from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
@@ -20,20 +21,6 @@ from antiphon.core.signals import UpstreamCalled
 from antiphon.models.lane import Lane
 from antiphon.models.routing import Retries, key_of, order, pause
 from antiphon.models.upstream import UpstreamFault
-
-
-class Prices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a million tokens cost, in whatever currency; `cached` is the price of input that was read from a cache."""
-
-    input: float = 0.0
-    cached: float | None = None
-    output: float = 0.0
-
-    def of(self, usage: UsageDelta) -> float:
-        """What a turn cost."""
-        cached = self.input if self.cached is None else self.cached
-        fresh = max(0, usage.input_tokens - usage.cached_tokens)
-        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1e6
 
 
 class Route(Struct, frozen=True):
@@ -53,14 +40,11 @@ class RoutedModel:
         info: ModelInfo,
         routes: Sequence[Route],
         telemetry: Telemetry,
-        *,
-        prices: Prices | None = None,
         retries: Retries | None = None,
     ) -> None:
         self._info = info
         self._routes = tuple(routes)
         self._telemetry = telemetry
-        self._prices = prices or Prices()
         self._retries = retries or Retries()
         self.sees = all(route.model.sees for route in routes)
 
@@ -144,7 +128,7 @@ class RoutedModel:
         """Ask once; what comes back has said its first words."""
         lane = route.lane
         await lane.enter()
-        call = Call(lane, self._info.id, self._prices, self._telemetry)
+        call = Call(lane, self._info.id, self._info.prices, self._telemetry)
         turn: Turn | None = None
         try:
             turn = await route.model.open(prompt)
@@ -194,6 +178,9 @@ class Call:
             self._lane.failed(fault)
         self._tell(outcome, 200, usage)
 
+    def _cost(self, usage: UsageDelta) -> float:
+        return self._prices.of(usage.input_tokens, usage.cached_tokens, usage.output_tokens)
+
     def _tell(self, outcome: str, status: int, usage: UsageDelta | None) -> None:
         self._over = True
         self._lane.leave()
@@ -207,7 +194,7 @@ class Call:
                 first_delta=self._first,
                 input_tokens=usage.input_tokens if usage else 0,
                 output_tokens=usage.output_tokens if usage else 0,
-                cost=self._prices.of(usage) if usage else 0.0,
+                cost=self._cost(usage) if usage else 0.0,
             )
         )
 

@@ -6,7 +6,7 @@ Knows nothing of what a model does with a prompt.
 from collections.abc import Sequence
 from typing import Protocol
 
-from antiphon.core.ports import Model, ModelInfo, Readiness, Served
+from antiphon.core.ports import ModelInfo, Readiness, Served
 from antiphon.core.problems import Problem
 
 
@@ -45,7 +45,7 @@ class Router:
         self._sources = tuple(sources)
         self._living: tuple[Served | Source, ...] = (*self._served, *self._sources)
 
-    def get(self, name: str) -> Model:
+    def get(self, name: str) -> Served:
         """The model of that name. Raises `Problem` 404 `model_not_found`, or 503 while sources still look."""
         for model in self._served:
             if model.info().id == name:
@@ -65,6 +65,10 @@ class Router:
             f"The model '{name[:100]}' does not exist here. Served: {names or 'none'}.",
             param="model",
         )
+
+    def info(self, name: str) -> ModelInfo:
+        """What is told of the model of that name or alias. Raises as `get`."""
+        return self.get(name).info()
 
     def list(self) -> Sequence[ModelInfo]:
         """Every model that is served, the default first."""

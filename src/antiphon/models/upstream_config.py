@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.inspect import is_struct_type
 
 from antiphon.core.items import JSON
-from antiphon.models.routed import Prices
+from antiphon.core.prices import Prices
 from antiphon.models.upstream import Deadlines, Kind, Takes, Upstream
 
 Place = tuple[str, ...]
@@ -65,7 +65,7 @@ class ModelTable(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     takes
         in the place of the upstreams' own.
     prices
-        of a million tokens, for the metrics.
+        of a million tokens, for the ledger, budgets and metrics.
     """
 
     upstreams: list[str]
@@ -73,7 +73,7 @@ class ModelTable(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     aliases: list[str] = []
     context: int = 0
     takes: tuple[Takes, ...] | None = None
-    prices: Prices | None = None
+    prices: Prices = Prices()
 
     def there(self, name: str, upstream: str) -> str:
         """The model's name at an upstream."""

@@ -17,7 +17,7 @@ from antiphon.models.http import Http
 from antiphon.models.lane import Lane
 from antiphon.models.probe import Finding, Listed, kind_of, points_to, probe
 from antiphon.models.responses import ResponsesModel
-from antiphon.models.routed import Prices, Route, RoutedModel
+from antiphon.models.routed import Route, RoutedModel
 from antiphon.models.upstream import Kind, Upstream, UpstreamFault
 from antiphon.models.upstream_config import Configured, ModelTable
 
@@ -154,7 +154,7 @@ class Upstreams:
         if not lanes:
             return None
         context = table.context or self._told(name, table)
-        info = ModelInfo(name, 0, lanes[0].upstream.name, context)
+        info = ModelInfo(name, 0, lanes[0].upstream.name, context, table.prices)
         return self._made(info, [(lane, table.there(name, lane.upstream.name)) for lane in lanes], table)
 
     def _told(self, name: str, table: ModelTable) -> int:
@@ -173,8 +173,7 @@ class Upstreams:
         for lane, there in places:
             upstream = lane.upstream if takes is None else replace(lane.upstream, takes=takes)
             routes.append(Route(lane, self._speaker(upstream, there)))
-        prices: Prices | None = table.prices if table is not None else None
-        return RoutedModel(info, routes, self._telemetry, prices=prices)
+        return RoutedModel(info, routes, self._telemetry)
 
     def _speaker(self, upstream: Upstream, there: str) -> Model:
         """The model there; the same object each time, since it learns what its upstream takes."""
