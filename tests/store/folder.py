@@ -39,8 +39,9 @@ async def gone(folder: Path, marker: str = MARKER) -> bool:
 
 
 def rows(folder: Path) -> dict[str, int]:
-    """How many rows each table has, those without any left out."""
+    """How many rows each table has; those without any are left out, and the default project is not counted."""
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # noqa: S608  # our own tables
+    counts["project"] -= 1
     return {name: count for name, count in counts.items() if count}

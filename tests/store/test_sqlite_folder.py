@@ -14,7 +14,7 @@ from antiphon.store.sql import migrations
 from antiphon.store.sqlite import SqliteStore
 from antiphon.store.sqlite_folder import DATABASE, Lock, copy, environmental, problem, reading, writing
 from tests.store.folder import running
-from tests.store.made import P, turn
+from tests.store.made import P, texts, turn
 
 pytestmark = pytest.mark.anyio
 
@@ -56,6 +56,19 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE theirs (x)")
     with pytest.raises(StoreError, match="another program's"):
         writing(tmp_path)
+
+
+async def test_an_old_database_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    async with running(tmp_path) as store:
+        name = await turn(store, "q", "a")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:  # as the first version left it
+        first, rest = migrations()[0], ("project", "api_key", "mark", "ledger")
+        connection.executescript("".join(f"DROP TABLE {table};" for table in rest) + "PRAGMA user_version = 1;")
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {table for table in tables if f"CREATE TABLE {table} (" in first}
+    async with running(tmp_path) as store:
+        assert texts(await store.history(P, name)) == ["q", "a"]
+        assert [project.id for project in (await store.roll()).projects] == ["default"]
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -102,7 +115,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from antiphon.core.problems import Problem
 from antiphon.store.sqlite import SqliteStore
-from tests.store.made import P, turn
+from tests.store.made import P, texts, turn
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 

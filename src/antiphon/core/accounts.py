@@ -135,8 +135,8 @@ class Charge(Struct, frozen=True, kw_only=True):
 
     input_tokens, output_tokens
         what is reserved: the prompt as it is estimated, and the most that may be generated.
-    cost
-        what that would cost.
+    cost, input_cost
+        what that would cost, and the part of it for the input.
     opened_at
         unix seconds.
     """
@@ -149,6 +149,7 @@ class Charge(Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     cost: float = 0.0
+    input_cost: float = 0.0
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
@@ -178,8 +179,8 @@ Grouping = Literal["project", "key", "model"]
 
 
 class UsageQuery(Struct, frozen=True, kw_only=True):
-    """Which usage: rows opened from `start` to before `end` (unix seconds), in buckets of `width` seconds that are
-    aligned to the epoch (0: one bucket), summed by `by`; only of `projects`, where some are named."""
+    """Which usage: closed rows, opened from `start` to before `end` (unix seconds), in buckets of `width` seconds that
+    are aligned to the epoch (0: one bucket), summed by `by`; only of `projects`, where some are named."""
 
     start: float
     end: float
@@ -189,7 +190,8 @@ class UsageQuery(Struct, frozen=True, kw_only=True):
 
 
 class UsageSum(Struct, frozen=True, kw_only=True):
-    """The sum of the ledger rows of one bucket and group. `start` is unix seconds; a name not grouped by is ""."""
+    """The sum of the ledger rows of one bucket and group, of which there is one at least. `start` is unix seconds,
+    the query's own for one bucket; a name not grouped by is ""."""
 
     start: float
     project: str = ""
@@ -221,11 +223,12 @@ class Ledger(Protocol):
 
     async def settle_lost(self, before: float) -> int:
         """Close every row opened before then that no living run will close: from its response's usage where that
-        has ended with one, else from what was reserved, marked estimated. Says how many."""
+        has ended with one, at what was reserved for a token, else from what was reserved, marked estimated. Says how
+        many."""
         ...
 
     async def usage(self, query: UsageQuery) -> list[UsageSum]:
-        """The sums, oldest bucket first."""
+        """The sums, oldest bucket first, in it by project, key and model."""
         ...
 
 

@@ -25,6 +25,8 @@ from antiphon.core.ports import (
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
 from antiphon.core.wire import decode_response, pack
+from antiphon.store.memory_accounts import MemoryRoster
+from antiphon.store.memory_ledger import End, MemoryLedger
 from antiphon.store.memory_turns import Items, Kept, Turn
 from antiphon.store.paging import choose
 from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversation, no_parent, told
@@ -61,10 +63,12 @@ class Held(Struct, eq=False):
         return [kept for _, kept in self.items]
 
 
-class MemoryStore:
+class MemoryStore(MemoryRoster, MemoryLedger):
     """Keeps at most `capacity` responses: past that, the oldest that has ended goes."""
 
     def __init__(self, capacity: int = 10_000, clock: Callable[[], float] = time.time) -> None:
+        MemoryRoster.__init__(self, clock)
+        MemoryLedger.__init__(self)
         self._capacity = capacity
         self._clock = clock
         self._items = Items()
@@ -243,6 +247,15 @@ class MemoryStore:
         for key in old:
             del self._records[key]
         return len(expired) + len(logs) + len(old)
+
+    # What the ledger asks
+
+    def _living(self, project: str, response_id: str) -> bool:
+        return (project, response_id) in self._running
+
+    def _ended(self, project: str, response_id: str) -> End | None:
+        row = self._rows.get((project, response_id))
+        return None if row is None or row.ended_at is None else End(decode_response(row.json), row.ended_at)
 
     def _row(self, project: str, response_id: str) -> Row | None:
         row = self._rows.get((project, response_id))

@@ -5,6 +5,7 @@ Knows nothing of engines.
 
 from collections.abc import Sequence
 
+from antiphon.core.accounts import Charge, Settlement
 from antiphon.core.fold import Fold
 from antiphon.core.items import Item
 from antiphon.core.ports import Chunk
@@ -59,3 +60,38 @@ def told(response: Response, chunks: Sequence[Chunk]) -> Response:
         for line in chunk.data.split(b"\n"):
             fold.apply(decode_event(line))
     return fold.snapshot()
+
+
+def settled_late(charge: Charge, response: Response | None, ended_at: float | None) -> Settlement:
+    """How a row is closed whose run died: by its response's usage, else by what was reserved.
+
+    `response` is None where nothing is kept of it (any more). What was read from a cache is not priced apart.
+    """
+    status, usage = ("lost", None) if response is None else (response.status, response.usage)
+    seconds = 0.0 if ended_at is None else max(0.0, ended_at - charge.opened_at)
+    if usage is None:
+        return Settlement(
+            response_id=charge.response_id,
+            status=status,
+            input_tokens=charge.input_tokens,
+            output_tokens=charge.output_tokens,
+            estimated=True,
+            cost=charge.cost,
+            seconds=seconds,
+        )
+    cost = _share(charge.input_cost, usage.input_tokens, charge.input_tokens)
+    cost += _share(charge.cost - charge.input_cost, usage.output_tokens, charge.output_tokens)
+    return Settlement(
+        response_id=charge.response_id,
+        status=status,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.input_tokens_details.cached_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.output_tokens_details.reasoning_tokens,
+        cost=cost,
+        seconds=seconds,
+    )
+
+
+def _share(cost: float, used: int, reserved: int) -> float:
+    return cost * used / reserved if reserved else 0.0

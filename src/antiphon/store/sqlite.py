@@ -1,17 +1,13 @@
 """The store in SQLite, in a folder of the user's: one thread writes, others read (DESIGN §5).
 
 Knows nothing of runs or of HTTP. What each call does stands in `sqlite_responses`, `sqlite_conversations`,
-`sqlite_queue` and `sqlite_retention`.
+`sqlite_queue` and `sqlite_retention`; accounts, and how it is read, in `sqlite_books`.
 """
 
 import asyncio
-import sqlite3
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,52 +20,34 @@ from antiphon.store import sqlite_queue as runs
 from antiphon.store import sqlite_responses as responses
 from antiphon.store import sqlite_retention as retention
 from antiphon.store.rules import JOINS, outward
-from antiphon.store.sqlite_folder import Lock, copy, environmental, problem, reading
+from antiphon.store.sqlite_books import SqliteBooks
+from antiphon.store.sqlite_folder import Lock, copy
 from antiphon.store.sqlite_responses import Begun, Ended
 from antiphon.store.sqlite_threads import Named
-from antiphon.store.sqlite_writer import Writer
-
-T = TypeVar("T")
-
-READERS = 2
-"""Threads that read: a long history does not hold up a short answer."""
 
 
-class SqliteStore:
+class SqliteStore(SqliteBooks):
     """Keeps everything in `folder`, which is made where it is missing. `clock` gives unix seconds."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._folder = folder
-        self._clock = clock
+        super().__init__(folder, clock)
         self._lock: Lock | None = None
-        self._writer = Writer(folder, clock)
-        self._submit = self._writer.submit
-        self._readers: ThreadPoolExecutor | None = None
-        self._connections: list[sqlite3.Connection] = []
-        self._own = threading.local()
 
     async def start(self) -> None:
         """Lock the folder, open the database, bring it up to date. Raises `StoreError`."""
         lock = Lock(self._folder)
         try:
-            await self._writer.start()
+            await super().start()
             await self._submit(runs.unhold)
         except BaseException:
-            await self._writer.stop()
+            await super().stop()
             lock.release()
             raise
         self._lock = lock
-        self._readers = ThreadPoolExecutor(READERS, "antiphon-reader", initializer=self._connect)
 
     async def stop(self) -> None:
         """Write what waits, and close."""
-        readers, self._readers = self._readers, None
-        if readers is not None:
-            await asyncio.to_thread(readers.shutdown)
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        await self._writer.stop()
+        await super().stop()
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -200,29 +178,6 @@ class SqliteStore:
     async def sweep(self, now: int, log_before: int) -> int:
         """Forget a small batch of what is past its time."""
         return await self._submit(retention.sweep, now, log_before)
-
-    def _connect(self) -> None:
-        self._own.connection = reading(self._folder)
-        self._connections.append(self._own.connection)
-
-    async def _read(self, look: Callable[..., T], *arguments: Any) -> T:
-        assert self._readers is not None, "the store was not started"
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, look, arguments)
-
-    def _look(self, look: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-        """One consistent look, on a reader's thread."""
-        connection: sqlite3.Connection = self._own.connection
-        try:
-            connection.execute("BEGIN")
-            try:
-                return look(connection, *arguments)
-            finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
-        except sqlite3.Error as fault:
-            if environmental(fault):
-                raise problem(fault) from fault
-            raise
 
 
 def _body(response: Response) -> bytes:

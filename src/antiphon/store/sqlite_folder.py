@@ -150,8 +150,12 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file, where there is none, for its owner only: it holds what people said."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """Create the file, where there is none, for its owner only: it holds what people said.
+
+    One that is there is not opened: to close it would end the locks that this process holds on it (POSIX).
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
