@@ -20,7 +20,6 @@ UNTESTED = {
     "core/ports.py": "Protocols without code; tests/conformance holds what satisfies them to what they say",
     "core/signals.py": "structs without code; tests/observe shows what becomes of each",
     "models/answer_check.py": "tests/models/test_responses.py and tests/test_upstreams.py show what fails it",
-    "models/chat.py": "tests/test_upstreams.py drives it against a real server",
     "models/chat_calls.py": "a part of chat_stream.py, kept apart for size; tests/models/test_chat_stream.py",
     "models/chat_check.py": "tests/test_upstreams.py asks through it; its table of contracts §D is to come",
     "models/chat_chunk.py": "structs; tests/models/test_chat_stream.py decodes every habit with them",

@@ -77,6 +77,20 @@ async def test_an_answer_in_one_piece_of_a_server_that_does_not_stream() -> None
     }
     whole = streaming(json.dumps(answer).encode(), content_type="application/json")
     assert await heard(whole) == [d.TextDelta("a"), d.UsageDelta(1, 1), d.Stop()]
+    async with standing(whole) as stand:
+        assert await spoken(stand, prompt(whole=True)) == [d.TextDelta("a"), d.UsageDelta(1, 1), d.Stop()]
+        assert stand.asked[0][1]["stream"] is False
+
+
+async def test_a_server_that_only_streams_is_asked_for_nothing_else() -> None:
+    async with standing(in_turn(refusing(400, "Stream must be set to true"), streaming(said("a"), END))) as stand:
+        http = Http()
+        model = ResponsesModel(stand.upstream(), "m", http)
+        for _ in range(2):
+            turn = await model.open(prompt(whole=True))
+            assert d.TextDelta("a") in [delta async for batch in turn for delta in batch]
+        assert [body["stream"] for _, body in stand.asked] == [False, True, True]
+        await http.close()
 
 
 @pytest.mark.parametrize(

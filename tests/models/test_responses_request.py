@@ -15,7 +15,7 @@ from antiphon.core.request import (
     Request,
     Text,
 )
-from antiphon.models.responses_request import body, ignored
+from antiphon.models.responses_request import Manner, body, ignored
 from antiphon.models.upstream import Upstream
 
 UP = Upstream(name="up", url="http://127.0.0.1:1/v1", kind="responses", key="sk-secret")
@@ -25,7 +25,7 @@ def asked(upstream: Upstream = UP, **fields: Any) -> dict[str, Any]:
     request = Request(model="here", **fields)
     items = [Message(role="user", content=[InputText("hi")])]
     prompt: Prompt = render(request, [*items], max_output_tokens=100)
-    found: dict[str, Any] = json.loads(body(prompt, "there", upstream, "asked"))
+    found: dict[str, Any] = json.loads(body(prompt, "there", upstream, Manner()))
     return found
 
 
@@ -33,7 +33,7 @@ def test_the_least_that_is_asked() -> None:
     assert asked() == {
         "model": "there",
         "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}],
-        "stream": True,
+        "stream": False,
         "store": False,
         "include": ["reasoning.encrypted_content"],
         "max_output_tokens": 100,

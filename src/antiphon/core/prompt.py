@@ -37,6 +37,8 @@ class Prompt(Struct, kw_only=True):
     see of them that knows functions only.
 
     `cache_key` and `conversation` say which prompts go on from one another, for whoever has a cache to choose.
+
+    `whole` says that nobody reads the answer before its end, so that it may come in one piece.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Prompt(Struct, kw_only=True):
     safety_identifier: str | None = None
     service_tier: str | None = None
     conversation: str | None = None
+    whole: bool = False
 
 
 LOGPROBS = "message.output_text.logprobs"
@@ -102,4 +105,5 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         safety_identifier=request.safety_identifier,
         service_tier=request.service_tier,
         conversation=request.conversation,
+        whole=not (request.stream or request.background),
     )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from antiphon.core.calls import AsFunction, as_function
 from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.ports import Turn
+from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
 from antiphon.models.answer_check import AnswerCheck
@@ -21,7 +22,7 @@ from antiphon.models.chat_stream import ChatReader
 from antiphon.models.chat_tokens import TokenCounter, estimate
 from antiphon.models.event_stream import EventStream
 from antiphon.models.http import Answer, Http
-from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
 
 _PATH = "chat/completions"
 _EVENTS = "text/event-stream"
@@ -36,8 +37,8 @@ _UNTAKEN = re.compile(
 class ChatModel:
     """Satisfies the `Model` port. `model` is the upstream's own name for the model.
 
-    Every request is streamed there. A server that refuses one of `HINTS`, or the name of the bound on output, is
-    asked again without it, and is not asked with it any more.
+    An answer that nobody reads before its end is asked for in one piece. A server that refuses that, one of `HINTS`,
+    or the name of the bound on output, is asked again without it, and is not asked with it any more.
     """
 
     def __init__(self, upstream: Upstream, model: str, http: Http) -> None:
@@ -78,7 +79,11 @@ class ChatModel:
     async def _ask(self, prompt: Prompt) -> Answer:
         dialect = self._dialect
         while True:
-            answer = await self._http.post(self._upstream, _PATH, body(prompt, self._model, dialect))
+            streams, deadlines = dialect.streams(prompt), self._upstream.deadlines
+            asked = body(prompt, self._model, dialect)
+            answer = await self._http.post(
+                self._upstream, _PATH, asked, deadlines.first if streams else deadlines.total
+            )
             if answer.status == 200:
                 return answer
             data = await answer.read(_LONGEST_REFUSAL)
@@ -87,7 +92,10 @@ class ChatModel:
                 # Prompt and bound may be too long together though the prompt fits; then the context is the bound.
                 dialect = replace(dialect, bound="")
                 continue
-            learned = _learned(dialect, fault)
+            if not streams and wants_stream(fault):
+                learned: Dialect | None = replace(dialect, only_streams=True)
+            else:
+                learned = _learned(dialect, fault)
             if learned is None:
                 raise fault
             dialect = learned
@@ -105,6 +113,7 @@ class ChatTurn:
         self._events = EventStream()
         self._streams = answer.headers.get("content-type", "").startswith(_EVENTS)
         self._begun = self._over = False
+        self._fault: Problem | None = None
 
     def __aiter__(self) -> "ChatTurn":
         return self
@@ -112,13 +121,14 @@ class ChatTurn:
     async def __anext__(self) -> Sequence[Delta]:
         """The next batch. Raises `UpstreamFault` and `Problem` (`ChatModel.open`)."""
         try:
+            if self._fault is not None:
+                raise self._fault
             while not self._over:
                 if deltas := await self._heard():
                     if not self._begun:
                         self._begun = True
                         self._answer.spoken()
-                    if self._check is not None:
-                        self._check.feed(deltas)
+                    self._look_at(deltas)
                     return deltas
         except BaseException:
             await self.aclose()
@@ -130,6 +140,14 @@ class ChatTurn:
         if not self._over:
             self._over = True
             self._answer.abort()
+
+    def _look_at(self, deltas: Sequence[Delta]) -> None:
+        """See that the answer is what was asked. Where it is not, what was said is told before that."""
+        if self._check is not None:
+            try:
+                self._check.feed(deltas)
+            except Problem as fault:
+                self._fault = fault
 
     async def _heard(self) -> list[Delta]:
         """What the next bytes tell."""
@@ -152,6 +170,8 @@ class ChatTurn:
     async def _other(self, data: bytes) -> list[Delta]:
         """What an answer tells that does not say it is a stream: it may be one all the same, or JSON, or a page."""
         begins = data.lstrip()[:1]
+        if not begins:  # some send blank lines while they think
+            return []
         if begins not in {b"{", b"[", b"<"}:
             self._streams = True
             return self._reader.feed(self._events.feed(data))

@@ -37,20 +37,29 @@ class Dialect(Struct, frozen=True, kw_only=True):
         its name for the bound on what is generated; "" sends none.
     without
         those of `HINTS` that it refuses.
+    only_streams
+        whether it gives no answer in one piece.
     """
 
     takes: frozenset[Takes] = frozenset()
     bound: str = "max_tokens"
     without: frozenset[str] = frozenset()
+    only_streams: bool = False
+
+    def streams(self, prompt: Prompt) -> bool:
+        """Whether the answer is asked for as a stream: in one piece it costs both sides a fraction of that."""
+        return self.only_streams or not prompt.whole
 
 
 def body(prompt: Prompt, model: str, dialect: Dialect) -> bytes:
-    """The JSON of a streamed request for `model`, the server's own name for it.
+    """The JSON of a request for `model`, the server's own name for it.
 
     Raises `Problem` 400 for what the server can't see.
     """
-    asked: _Json = {"model": model, "messages": messages(prompt, dialect.takes), "stream": True}
-    asked["stream_options"] = {"include_usage": True}
+    streams = dialect.streams(prompt)
+    asked: _Json = {"model": model, "messages": messages(prompt, dialect.takes), "stream": streams}
+    if streams:
+        asked["stream_options"] = {"include_usage": True}
     if begun(prompt):
         asked["continue_final_message"] = True
         asked["add_generation_prompt"] = False

@@ -39,14 +39,17 @@ class Answer:
     Whoever has one ends it: by reading to its end, by `leave()`, or by `abort()`.
     """
 
-    def __init__(self, http: "Http", upstream: Upstream, response: "ClientResponse", began: float) -> None:
+    def __init__(
+        self, http: "Http", upstream: Upstream, response: "ClientResponse", began: float, patience: float
+    ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self._http = http
         self._upstream = upstream
         self._response = response
         self._content = response.content
-        self._first = began + upstream.deadlines.first
+        self._first = began + patience
+        self._patience = patience
         self._total = began + upstream.deadlines.total
         self._idle = upstream.deadlines.idle
         self._spoken = False
@@ -70,7 +73,7 @@ class Answer:
             data = await self._content.readany()
         except Exception as fault:  # noqa: BLE001  what is not the connection's is raised on
             self._http.forget(self)
-            raise self._late or meant(self._upstream, fault, "broke off its answer") from None
+            raise self._late or meant(self._upstream, fault, "broke off its answer", self._patience) from None
         self.due = self._total
         if data:
             return data
@@ -118,7 +121,7 @@ class Answer:
         elif self._spoken:
             self._late = too_slow(self._upstream, "said nothing more", deadlines.idle)
         else:
-            self._late = too_slow(self._upstream, "said nothing", deadlines.first)
+            self._late = too_slow(self._upstream, "said nothing", self._patience)
         self.abort()
 
 
@@ -131,21 +134,22 @@ class Http:
         self._open: set[Answer] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def post(self, upstream: Upstream, path: str, body: bytes) -> Answer:
+    async def post(self, upstream: Upstream, path: str, body: bytes, patience: float | None = None) -> Answer:
         """Send JSON; gives the answer when its head is there, whatever its status.
 
         `path` is read as a link on a page at the upstream's url: `chat/completions`, `../tokenize`.
+        `patience` is the seconds in which something has to be said, by default the upstream's `first`.
         Raises `UpstreamFault` where there is no connection, or no head in time.
         """
-        return await self._send(upstream, "POST", path, body)
+        return await self._send(upstream, "POST", path, body, patience or upstream.deadlines.first)
 
     async def get_json(self, upstream: Upstream, path: str) -> JSON:
         """What stands at `path`. Raises `UpstreamFault` for any status but 200, and for what is no JSON."""
-        return await _json(upstream, await self._send(upstream, "GET", path, None))
+        return await _json(upstream, await self._send(upstream, "GET", path, None, upstream.deadlines.first))
 
     async def post_json(self, upstream: Upstream, path: str, body: bytes) -> JSON:
         """What is answered to JSON. Raises as `get_json` does."""
-        return await _json(upstream, await self._send(upstream, "POST", path, body))
+        return await _json(upstream, await self.post(upstream, path, body))
 
     async def close(self) -> None:
         """Close every connection; answers that are still read break off."""
@@ -162,18 +166,18 @@ class Http:
         """Watch an answer no longer."""
         self._open.discard(answer)
 
-    async def _send(self, upstream: Upstream, method: str, path: str, body: bytes | None) -> Answer:
+    async def _send(self, upstream: Upstream, method: str, path: str, body: bytes | None, patience: float) -> Answer:
         session = self._session or self._begin()
         route = self._routes.get((upstream, path)) or self._route(upstream, path)
         began = monotonic()
         try:
-            async with asyncio.timeout(upstream.deadlines.first):
+            async with asyncio.timeout(patience):
                 response = await session.request(
                     method, route.url, data=body, headers=route.headers, timeout=route.timeout, allow_redirects=False
                 )
         except Exception as fault:  # noqa: BLE001  what is not the connection's is raised on
-            raise meant(upstream, fault, "broke off before it answered") from None
-        answer = Answer(self, upstream, response, began)
+            raise meant(upstream, fault, "broke off before it answered", patience) from None
+        answer = Answer(self, upstream, response, began, patience)
         self._watch(answer)
         return answer
 
@@ -212,16 +216,16 @@ class Http:
         self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._look) if self._open else None
 
 
-def meant(upstream: Upstream, fault: Exception, otherwise: str) -> UpstreamFault:
-    """What the client library's exception means; `otherwise` goes on from the upstream's name. Raises it where
-    it is not the connection's."""
+def meant(upstream: Upstream, fault: Exception, otherwise: str, patience: float) -> UpstreamFault:
+    """What the client library's exception means; `otherwise` goes on from the upstream's name, `patience` is the
+    seconds that a timeout has taken. Raises it where it is not the connection's."""
     import aiohttp
 
     match fault:
         case aiohttp.ConnectionTimeoutError():
             return too_slow(upstream, "could not be connected to", upstream.deadlines.connect)
         case TimeoutError():
-            return too_slow(upstream, "did not answer", upstream.deadlines.first)
+            return too_slow(upstream, "did not answer", patience)
         case aiohttp.ClientSSLError():
             return unreachable(upstream, f"can't be trusted: TLS: {fault.__cause__ or fault}", blame="upstream")
         case aiohttp.InvalidURL():

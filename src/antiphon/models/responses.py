@@ -21,9 +21,9 @@ from antiphon.models.chat_request import called
 from antiphon.models.chat_tokens import estimate
 from antiphon.models.event_stream import EventStream
 from antiphon.models.http import Answer, Http
-from antiphon.models.responses_request import Sealed, body, ignored, measured
+from antiphon.models.responses_request import Manner, body, ignored, measured
 from antiphon.models.responses_stream import Listener
-from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
 
 _LONGEST_EVENT = 64 * 1024 * 1024
 _LONGEST_REFUSAL = 64 * 1024
@@ -41,7 +41,7 @@ class ResponsesModel:
         self._upstream = upstream
         self._model = model
         self._http = http
-        self._sealed: Sealed = "asked"
+        self._manner = Manner()
         self._counts = True
         self.sees = "images" in upstream.takes
 
@@ -68,24 +68,30 @@ class ResponsesModel:
         """Ask the upstream. Raises `UpstreamFault`; the turn raises it too, and `Problem` (`answer_check`)."""
         if called(prompt):
             return _all_said(prompt)
-        try:
-            answer = await self._ask(prompt)
-        except UpstreamFault as fault:
-            if self._sealed == "not_asked" or not _refuses_seals(fault):
-                raise
-            self._sealed = "not_asked"
-            answer = await self._ask(prompt)
-        return ResponsesTurn(answer, self._upstream, prompt)
+        return ResponsesTurn(await self._ask(prompt), self._upstream, prompt)
 
     async def _ask(self, prompt: Prompt) -> Answer:
-        asked = body(prompt, self._model, self._upstream, self._sealed)
-        answer = await self._http.post(self._upstream, "responses", asked)
-        if answer.status != 200:
+        manner, deadlines = self._manner, self._upstream.deadlines
+        while True:
+            streams = manner.streams(prompt)
+            asked = body(prompt, self._model, self._upstream, manner)
+            answer = await self._http.post(
+                self._upstream, "responses", asked, deadlines.first if streams else deadlines.total
+            )
+            if answer.status == 200:
+                return answer
             try:
-                raise refusal(self._upstream, answer.status, answer.headers, await answer.read(_LONGEST_REFUSAL))
+                data = await answer.read(_LONGEST_REFUSAL)
             finally:
                 answer.abort()
-        return answer
+            fault = refusal(self._upstream, answer.status, answer.headers, data)
+            if manner.seals and _refuses_seals(fault):
+                manner = replace(manner, seals=False)
+            elif not streams and wants_stream(fault):
+                manner = replace(manner, only_streams=True)
+            else:
+                raise fault
+            self._manner = manner
 
 
 class ResponsesTurn:
@@ -108,12 +114,14 @@ class ResponsesTurn:
 
     async def __anext__(self) -> Sequence[Delta]:
         """The next batch. Raises `Problem` for a stream that breaks or can't be read."""
+        if self._fault is not None:
+            self._answer.abort()
+            raise self._fault
         if self._over:
             raise StopAsyncIteration
         try:
             found = await (self._read() if self._whole else self._hear())
-            if self._check is not None:
-                self._check.feed(found)
+            self._look_at(found)
         except BaseException:
             self._answer.abort()
             raise
@@ -129,10 +137,16 @@ class ResponsesTurn:
         else:
             self._answer.abort()
 
+    def _look_at(self, found: Sequence[Delta]) -> None:
+        """See that the answer is what was asked. Where it is not, what was said is told before that."""
+        if self._check is not None:
+            try:
+                self._check.feed(found)
+            except Problem as fault:
+                self._fault = fault
+
     async def _hear(self) -> list[Delta]:
         """The deltas of the next bytes that have any; none at the end."""
-        if self._fault is not None:
-            raise self._fault
         answer, events, feed = self._answer, self._events, self._listener.feed
         found: list[Delta] = []
         async for data in answer.chunks():

@@ -4,9 +4,10 @@ Knows nothing of connections, nor of what is answered. State is ours: the upstre
 `store:false`, and gets the whole history each time.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from antiphon.core.items import JSON
 from antiphon.core.prompt import LOGPROBS, Prompt
@@ -16,8 +17,22 @@ from antiphon.core.wire import opaque
 from antiphon.models.responses_items import to_upstream
 from antiphon.models.upstream import Upstream
 
-Sealed = Literal["asked", "not_asked"]
-"""Whether the upstream is asked for its sealed thoughts: some models refuse a request that asks."""
+
+class Manner(Struct, frozen=True):
+    """How an upstream is asked.
+
+    seals
+        whether it is asked for its sealed thoughts: some models refuse a request that asks.
+    only_streams
+        whether it gives no answer in one piece.
+    """
+
+    seals: bool = True
+    only_streams: bool = False
+
+    def streams(self, prompt: Prompt) -> bool:
+        """Whether the answer is asked for as a stream."""
+        return self.only_streams or not prompt.whole
 
 
 def ignored(request: Request, upstream: Upstream) -> list[str]:
@@ -25,11 +40,11 @@ def ignored(request: Request, upstream: Upstream) -> list[str]:
     return ["top_k"] if request.top_k is not None and "top_k" not in upstream.takes else []
 
 
-def body(prompt: Prompt, model: str, upstream: Upstream, sealed: Sealed) -> bytes:
+def body(prompt: Prompt, model: str, upstream: Upstream, manner: Manner) -> bytes:
     """The request for one turn. `model` is the name there."""
     sampling = prompt.sampling
-    include = [INCLUDE] if sealed == "asked" else []
-    value = measured(prompt, model, upstream) | {"stream": True, "store": False}
+    include = [INCLUDE] if manner.seals else []
+    value = measured(prompt, model, upstream) | {"stream": manner.streams(prompt), "store": False}
     if sampling.top_logprobs is not None:
         include.append(LOGPROBS)
         value["top_logprobs"] = sampling.top_logprobs

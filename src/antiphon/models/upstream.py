@@ -30,7 +30,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     connect
         until a connection stands.
     first
-        from the request until something is said; a server that has to load its model first takes long.
+        from the request until something is said; a server that has to load its model first takes long. An answer
+        that is asked for in one piece has until `total`.
     idle
         between two pieces of what is said.
     total
@@ -172,6 +173,14 @@ def told_in_stream(upstream: Upstream, error: JSON) -> UpstreamFault:
     if 400 <= said.status < 500:
         return UpstreamFault(said.status, said.code or "model_error", message, blame="request")
     return UpstreamFault(said.status or 502, "overloaded" if said.status == 503 else "server_error", message)
+
+
+def wants_stream(fault: UpstreamFault) -> bool:
+    """Whether what refused an answer in one piece may give a stream: a server that has nothing else, or a proxy
+    before it that waits for no first byte as long as that takes."""
+    if fault.status in {400, 422}:
+        return fault.param == "stream" or "stream" in fault.message.lower()
+    return fault.status in {408, 504, 524}
 
 
 def malformed(upstream: Upstream, what: str) -> UpstreamFault:
