@@ -268,6 +268,8 @@ def rooms(
         openapi=lambda: openapi.document(contract),
         max_body=2**20,
         heartbeat=heartbeat,
+        server="rooms",
+        behind=router.behind,
     )
     door = Door(house, opening=nothing, closing=nothing)
     return Rooms(process.store, router, runner, worker, door, signals, process)

@@ -45,13 +45,22 @@ def serving(model: str, data: Path, *options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def running(model: str, data: Path, *options: str) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
-    """A server that keeps what it is told in `data`, and its process, which may be ended before this is left."""
-    port = free_port()
+def running(
+    model: str, data: Path, *options: str, port: int | None = None, **environ: str
+) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
+    """A server that keeps what it is told in `data`, and its process, which may be ended before this is left.
+
+    It finds its settings there too. Without a model it has those of its upstreams only.
+    """
+    port = port or free_port()
     log = data / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command(model, data, port), *options], cwd=data, env=environment(), stdout=output, stderr=output
+            [*command(model, data, port), *options],
+            cwd=data,
+            env=environment() | environ,
+            stdout=output,
+            stderr=output,
         )
     server = Server(model, port, data, process.pid, log)
     try:
@@ -71,7 +80,8 @@ def command(model: str, data: Path, port: int) -> list[str]:
     """The command that serves."""
     return [
         *(sys.executable, "-m", "antiphon", "serve", "--port", str(port)),
-        *("--model", model, "--data", str(data)),
+        *(("--model", model) if model else ()),
+        *("--data", str(data)),
     ]
 
 

@@ -8,8 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +25,7 @@ from tests.asgi import Rooms, script, serving, until
 from tests.clients.sdk import checked, told
 from tests.grammar import check_stream
 from tests.models.http_upstream import END, event, refusing, said, standing, streaming
-from tests.served import Server, command, environment, free_port, running
+from tests.served import Server, free_port, running
 
 ENGINE = """
 import sys, time, xllamacpp
@@ -78,28 +76,8 @@ model = "small"
 upstreams = ["responses"]
 model = "small"
 """)
-    port = free_port()
-    asked = [one for one in command("", folder, port) if one not in ("--model", "")]
-    with (
-        (folder / "log").open("ab") as log,
-        subprocess.Popen([*asked, "--ephemeral"], cwd=folder, env=environment(), stdout=log, stderr=log) as process,
-    ):
-        try:
-            _ready(port)
-            yield OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
-        finally:
-            process.terminate()
-
-
-def _ready(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the gateway was not ready")
+    with running("", folder, "--ephemeral") as (front, _):
+        yield OpenAI(base_url=front.url, api_key="none", max_retries=0)
 
 
 def test_their_models_are_listed_together(gateway: OpenAI) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from antiphon.access import secret
@@ -57,7 +58,8 @@ class App:
         self._announce = announce
         self._draining: asyncio.Task[None] | None = None
         self.fault: Exception | None = None
-        self._router = _router(settings, telemetry)
+        server = token_hex(8)
+        self._router = _router(settings, telemetry, server)
         self._store = _store(settings)
         own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
         prompting = Prompting(
@@ -85,6 +87,8 @@ class App:
             openapi=lambda: openapi.document(contract),
             max_body=settings.max_body_mib * 1024 * 1024,
             heartbeat=settings.heartbeat,
+            server=server,
+            behind=self._router.behind,
         )
         self.door = Door(house, opening=self.start, closing=self.stop)
 
@@ -174,7 +178,7 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
     )
 
 
-def _router(settings: Settings, telemetry: Telemetry) -> Router:
+def _router(settings: Settings, telemetry: Telemetry, server: str) -> Router:
     """The embedded model first, unless there are upstreams and nobody asks for it; then what stands behind those."""
     loaded = load_config(settings)
     served = [] if loaded.behind and settings.model is None else [_served(settings, telemetry)]
@@ -182,7 +186,7 @@ def _router(settings: Settings, telemetry: Telemetry) -> Router:
         return Router(served)
     from antiphon.models.upstreams import Upstreams
 
-    return Router(served, [Upstreams(loaded.configured, telemetry, (settings.host, settings.port))])
+    return Router(served, [Upstreams(loaded.configured, telemetry, (settings.host, settings.port), server)])
 
 
 def _served(settings: Settings, telemetry: Telemetry) -> Served:

@@ -5,7 +5,7 @@ Knows nothing of what the answers mean.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ class Stand:
         self.url = url
         self.asked: list[tuple[str, Any]] = []
         self.keys: list[str | None] = []
+        self.servers: list[str | None] = []
         self.left = 0
         self.runner: web.AppRunner | None = None
 
@@ -46,6 +47,7 @@ async def standing(answering: Answering, port: int = 0) -> AsyncIterator[Stand]:
         body = json.loads(raw) if raw else None
         stand.asked.append((request.path.removeprefix("/v1/"), body))
         stand.keys.append(request.headers.get("authorization"))
+        stand.servers.append(request.headers.get("x-antiphon-servers"))
         try:
             return await answering(request, body)
         except (asyncio.CancelledError, ConnectionError):
@@ -124,10 +126,11 @@ def by_path(**answers: Answering) -> Answering:
     return answer
 
 
-def listing(*names: str, **members: Any) -> Answering:
+def listing(*names: str, headers: Mapping[str, str] | None = None, **members: Any) -> Answering:
     """Answers with a list of models."""
 
     async def answer(_: web.Request, __: Any) -> web.StreamResponse:
-        return web.json_response({"object": "list", "data": [{"id": name} | members for name in names]})
+        data = [{"id": name} | members for name in names]
+        return web.json_response({"object": "list", "data": data}, headers=headers)
 
     return answer

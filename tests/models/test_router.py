@@ -65,6 +65,9 @@ class Coming:
     def find(self, name: str) -> ScriptedModel | None:
         return self.models.get(name)
 
+    def behind(self) -> list[str]:
+        return ["b1"]
+
     def list(self) -> list[ModelInfo]:
         return [ModelInfo(name, 0, "up") for name in self.models]
 

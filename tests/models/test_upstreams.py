@@ -28,16 +28,17 @@ SAYS = streaming(said("a"), END)
 async def looking(
     signals: list[Signal], *upstreams: Upstream, asked: frozenset[str] = frozenset(), **models: ModelTable
 ) -> AsyncIterator[Upstreams]:
-    found = Upstreams(Configured({one.name: one for one in upstreams}, models, asked), signals.append, ("127.0.0.1", 1))
+    configured = Configured({one.name: one for one in upstreams}, models, asked)
+    found = Upstreams(configured, signals.append, ("127.0.0.1", 1), "own1")
     try:
         yield found
     finally:
         await found.stop()
 
 
-async def heard(models: Upstreams, name: str) -> list[d.Delta]:
+async def heard(models: Upstreams, name: str, **fields: Any) -> list[d.Delta]:
     items: list[Any] = [Message(role="user", content=[InputText("hi")])]
-    asked = Prompt(model=name, items=items, sampling=Sampling(max_output_tokens=9))
+    asked = Prompt(model=name, items=items, sampling=Sampling(max_output_tokens=9), **fields)
     turn = await Router([], [models]).get(name).open(asked)
     return [delta async for batch in turn for delta in batch]
 
@@ -130,6 +131,46 @@ async def test_a_server_never_asks_itself() -> None:
         with pytest.raises(Problem) as caught:
             await heard(models, "m")
         assert (caught.value.status, caught.value.message) == (502, "The upstream 'self' is this server itself.")
+
+
+@pytest.mark.parametrize(
+    ("servers", "state", "detail"),
+    [
+        ("own1, far2", "unusable", "is this server itself"),
+        ("far2,own1", "unusable", "leads back to this server: the upstreams stand in a circle"),
+        ("far2,far3", "ready", "has m"),
+    ],
+)
+async def test_one_that_leads_back_is_known_by_what_it_names(servers: str, state: str, detail: str) -> None:
+    behind = [one.strip() for one in servers.split(",")]
+    headers = {"x-antiphon-servers": servers}
+    signals: list[Signal] = []
+    async with (
+        standing(by_path(models=listing("m", headers=headers), responses=SAYS)) as stand,
+        looking(signals, stand.upstream("up"), m=ModelTable(upstreams=["up"])) as models,
+    ):
+        for _ in range(2):
+            await models.look()
+            assert models.behind() == behind
+        assert signals == [UpstreamChanged("up", state, detail)]
+        if state == "unusable":
+            with pytest.raises(Problem, match=detail):
+                await heard(models, "m")
+        headers["x-antiphon-servers"] = "far2"
+        await models.look()
+        assert (await heard(models, "m"))[0] == d.TextDelta("a")
+
+
+async def test_what_is_asked_names_the_servers_that_it_passed() -> None:
+    async with (
+        standing(by_path(models=listing("m"), responses=SAYS, completions=SAYS)) as stand,
+        looking([], stand.upstream("up"), stand.upstream("chat", "chat"), m=ModelTable(upstreams=["up"])) as models,
+    ):
+        await models.look()
+        await heard(models, "m")
+        await heard(models, "m", passed=("far1", "far2"))
+        assert [one for one in stand.servers if one != "own1"] == ["far1,far2,own1"]
+        assert len(stand.servers) == 4
 
 
 async def test_without_any_model_it_says_why() -> None:

@@ -3,7 +3,7 @@
 Knows nothing of who stands behind a port.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from antiphon.access.idempotency import Idempotency
@@ -22,7 +22,8 @@ class House:
     """The rooms, and the settings that the door itself acts on.
 
     `max_body` is in bytes, `heartbeat` in seconds. `metrics` gives the page for Prometheus and
-    `openapi` the description of the API, each as it is sent.
+    `openapi` the description of the API, each as it is sent. `server` is this server's id among others, and
+    `behind` gives those of the servers that stand behind it (`core.servers`).
     """
 
     contract: Contract
@@ -39,6 +40,8 @@ class House:
     openapi: Callable[[], bytes]
     max_body: int
     heartbeat: float
+    server: str
+    behind: Callable[[], Sequence[str]]
 
     def reading(self, head: list[Header], projection: Projection) -> Reading:
         """How a client reads a stream here."""

@@ -3,16 +3,18 @@
 Knows nothing of where a model runs.
 """
 
-from antiphon.api.exchange import JSON_TYPE, Exchange
+from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import House
 from antiphon.core.ports import ModelInfo
+from antiphon.core.servers import HEADER, told
 from antiphon.core.wire import encode
 
 
 async def listing(house: House, exchange: Exchange) -> None:
-    """`GET /models`."""
+    """`GET /models`. Its head names this server and those behind it, for a server that has this one as upstream."""
     data = [_model(info) for info in house.models.list()]
-    await exchange.answer(200, [JSON_TYPE], encode({"object": "list", "data": data}))
+    servers: Header = (HEADER.encode(), told([house.server, *house.behind()]).encode())
+    await exchange.answer(200, [JSON_TYPE, servers], encode({"object": "list", "data": data}))
 
 
 async def one(house: House, exchange: Exchange, name: str) -> None:

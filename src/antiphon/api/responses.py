@@ -14,8 +14,12 @@ from antiphon.api.sse import Projection, stream
 from antiphon.contract.decode import parse
 from antiphon.core.items import JSON
 from antiphon.core.problems import Problem
+from antiphon.core.request import Request
+from antiphon.core.servers import HEADER, check_passed, named
 from antiphon.core.wire import encode
 from antiphon.runs.run import Run
+
+_SERVERS = HEADER.encode()
 
 
 async def create(house: House, exchange: Exchange) -> None:
@@ -23,7 +27,7 @@ async def create(house: House, exchange: Exchange) -> None:
     require_json(exchange)
     raw = await exchange.body(house.max_body)
     if exchange.header(b"idempotency-key") is None and exchange.header(b"x-idempotency-key") is None:
-        await _answer(house, exchange, house.runner.prepare(house.contract.read(raw), exchange.principal, exchange.id))
+        await _answer(house, exchange, _prepared(house, exchange, raw))
         return
     body = parse(raw)
     ticket = await claim(house, exchange, body)
@@ -61,8 +65,24 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     require_json(exchange)
     default = next((info.id for info in house.models.list()), "")
     request = house.contract.measure(await exchange.body(house.max_body), default)
+    _follow(house, exchange, request)
     tokens = await house.prompting.count(request, exchange.project)
     await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
+
+
+def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
+    """The run that a body asks for. Raises `Problem` where it can't be had."""
+    request = house.contract.read(raw)
+    _follow(house, exchange, request)
+    return house.runner.prepare(request, exchange.principal, exchange.id)
+
+
+def _follow(house: House, exchange: Exchange, request: Request) -> None:
+    """Know which servers the call has passed. Raises `Problem` 508 where it comes back."""
+    passed = exchange.header(_SERVERS)
+    if passed is not None:
+        request.passed = named(passed)
+        check_passed(request.passed, house.server)
 
 
 async def _answer(house: House, exchange: Exchange, run: Run) -> None:
@@ -103,7 +123,7 @@ async def _read(house: House, exchange: Exchange, run: Run) -> None:
 async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:
     """Do the work of a key. The record follows the run, not this connection."""
     try:
-        run = house.runner.prepare(house.contract.read(raw), exchange.principal, exchange.id)
+        run = _prepared(house, exchange, raw)
         run.record = ticket.record
         if run.request.background:
             await house.runner.admit(run)

@@ -1,6 +1,7 @@
 """`antiphon upstreams`: how each upstream is, asked from here.
 
-Knows nothing of a server that may run: it asks the upstreams itself, as that one would at its start.
+Knows of a server that may run nothing but its name among others, so that a circle is found: it asks the upstreams
+itself, as that one would at its start.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ from msgspec import Struct
 
 from antiphon.config import Loaded, load
 from antiphon.core.signals import Signal
-from antiphon.models.probe import Finding
+from antiphon.models.http import Http
+from antiphon.models.probe import Finding, probe
+from antiphon.models.upstream import Upstream
 from antiphon.models.upstreams import Upstreams
 from antiphon.settings import Reach
 
@@ -49,12 +52,23 @@ def upstreams(reach: Reach, *, as_json: bool) -> int:
 
 
 async def _asked(loaded: Loaded, reach: Reach) -> list[Row]:
-    looking = Upstreams(loaded.configured, _unheard, (reach.host, reach.port))
+    looking = Upstreams(loaded.configured, _unheard, (reach.host, reach.port), await _running(reach))
     try:
         found = await looking.look()
     finally:
         await looking.stop()
     return [_row(name, loaded, finding) for name, finding in found.items()]
+
+
+async def _running(reach: Reach) -> str:
+    """The id of the server that would have these upstreams, where it runs; else ""."""
+    http = Http()
+    host = f"[{reach.host}]" if ":" in reach.host else reach.host
+    try:
+        finding = await probe(Upstream(name="itself", url=f"http://{host}:{reach.port}/v1"), http)
+    finally:
+        await http.close()
+    return finding.servers[0] if finding.servers else ""
 
 
 def _row(name: str, loaded: Loaded, finding: Finding) -> Row:

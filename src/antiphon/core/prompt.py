@@ -38,7 +38,8 @@ class Prompt(Struct, kw_only=True):
 
     `cache_key` and `conversation` say which prompts go on from one another, for whoever has a cache to choose.
 
-    `whole` says that nobody reads the answer before its end, so that it may come in one piece.
+    `whole` says that nobody reads the answer before its end, so that it may come in one piece; `passed` names the
+    servers that the call came through (`core.servers`).
     """
 
     model: str
@@ -58,6 +59,7 @@ class Prompt(Struct, kw_only=True):
     service_tier: str | None = None
     conversation: str | None = None
     whole: bool = False
+    passed: tuple[str, ...] = ()
 
 
 LOGPROBS = "message.output_text.logprobs"
@@ -106,4 +108,5 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         service_tier=request.service_tier,
         conversation=request.conversation,
         whole=not (request.stream or request.background),
+        passed=request.passed,
     )

@@ -145,7 +145,8 @@ class Request(Struct, kw_only=True):
     """A legal request after defaulting. Fields are those of protocol §2.
 
     `None` in a sampling field means that the client asked for nothing.
-    `ignored` names what was asked and will not be done (`x-ignored-parameters`).
+    `ignored` names what was asked and will not be done (`x-ignored-parameters`), `passed` the servers that the call
+    came through (`core.servers`).
     """
 
     model: str
@@ -178,6 +179,7 @@ class Request(Struct, kw_only=True):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     ignored: list[str] = []
+    passed: tuple[str, ...] = ()
 
 
 def check_together(request: Request) -> None:

@@ -81,9 +81,8 @@ class ChatModel:
         while True:
             streams, deadlines = dialect.streams(prompt), self._upstream.deadlines
             asked = body(prompt, self._model, dialect)
-            answer = await self._http.post(
-                self._upstream, _PATH, asked, deadlines.first if streams else deadlines.total
-            )
+            patience = deadlines.first if streams else deadlines.total
+            answer = await self._http.post(self._upstream, _PATH, asked, prompt.passed, patience)
             if answer.status == 200:
                 return answer
             data = await answer.read(_LONGEST_REFUSAL)

@@ -5,7 +5,7 @@ Knows nothing of what the bytes say. aiohttp is imported when the first request 
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from antiphon.core.items import JSON
+from antiphon.core.servers import HEADER, told
 from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, too_slow, unreachable
 
 if TYPE_CHECKING:
@@ -126,30 +127,38 @@ class Answer:
 
 
 class Http:
-    """Connections to every upstream, kept and used again. Belongs to the event loop that first uses it."""
+    """Connections to every upstream, kept and used again. Belongs to the event loop that first uses it.
 
-    def __init__(self) -> None:
+    server
+        this server's id among others, which stands in all that is asked; "" for none.
+    """
+
+    def __init__(self, server: str = "") -> None:
+        self._server = server
         self._session: ClientSession | None = None
         self._routes: dict[tuple[Upstream, str], _Route] = {}
         self._open: set[Answer] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def post(self, upstream: Upstream, path: str, body: bytes, patience: float | None = None) -> Answer:
+    async def get(self, upstream: Upstream, path: str) -> Answer:
+        """What stands at `path`, as `post` gives it."""
+        return await self._send(upstream, "GET", path, None, (), upstream.deadlines.first)
+
+    async def post(
+        self, upstream: Upstream, path: str, body: bytes, passed: Sequence[str] = (), patience: float | None = None
+    ) -> Answer:
         """Send JSON; gives the answer when its head is there, whatever its status.
 
-        `path` is read as a link on a page at the upstream's url: `chat/completions`, `../tokenize`.
-        `patience` is the seconds in which something has to be said, by default the upstream's `first`.
+        `path` is read as a link on a page at the upstream's url: `chat/completions`, `../tokenize`. `passed` are the
+        servers that the call came through. `patience` is the seconds in which something has to be said, by default
+        the upstream's `first`.
         Raises `UpstreamFault` where there is no connection, or no head in time.
         """
-        return await self._send(upstream, "POST", path, body, patience or upstream.deadlines.first)
+        return await self._send(upstream, "POST", path, body, passed, patience or upstream.deadlines.first)
 
-    async def get_json(self, upstream: Upstream, path: str) -> JSON:
-        """What stands at `path`. Raises `UpstreamFault` for any status but 200, and for what is no JSON."""
-        return await _json(upstream, await self._send(upstream, "GET", path, None, upstream.deadlines.first))
-
-    async def post_json(self, upstream: Upstream, path: str, body: bytes) -> JSON:
-        """What is answered to JSON. Raises as `get_json` does."""
-        return await _json(upstream, await self.post(upstream, path, body))
+    async def post_json(self, upstream: Upstream, path: str, body: bytes, passed: Sequence[str] = ()) -> JSON:
+        """The JSON that is answered to JSON. Raises as `post` and `json_of` do."""
+        return await json_of(upstream, await self.post(upstream, path, body, passed))
 
     async def close(self) -> None:
         """Close every connection; answers that are still read break off."""
@@ -166,14 +175,17 @@ class Http:
         """Watch an answer no longer."""
         self._open.discard(answer)
 
-    async def _send(self, upstream: Upstream, method: str, path: str, body: bytes | None, patience: float) -> Answer:
+    async def _send(
+        self, upstream: Upstream, method: str, path: str, body: bytes | None, passed: Sequence[str], patience: float
+    ) -> Answer:
         session = self._session or self._begin()
         route = self._routes.get((upstream, path)) or self._route(upstream, path)
+        headers = {**route.headers, HEADER: told([*passed, self._server])} if passed else route.headers
         began = monotonic()
         try:
             async with asyncio.timeout(patience):
                 response = await session.request(
-                    method, route.url, data=body, headers=route.headers, timeout=route.timeout, allow_redirects=False
+                    method, route.url, data=body, headers=headers, timeout=route.timeout, allow_redirects=False
                 )
         except Exception as fault:  # noqa: BLE001  what is not the connection's is raised on
             raise meant(upstream, fault, "broke off before it answered", patience) from None
@@ -197,6 +209,8 @@ class Http:
         from yarl import URL
 
         headers = {"Content-Type": "application/json"}
+        if self._server:
+            headers[HEADER] = self._server
         if upstream.key:
             headers["Authorization"] = f"Bearer {upstream.key}"
         url = URL(urljoin(upstream.url.rstrip("/") + "/", path))
@@ -252,7 +266,8 @@ def _connecting(fault: Exception) -> str:
             return ""
 
 
-async def _json(upstream: Upstream, answer: Answer) -> JSON:
+async def json_of(upstream: Upstream, answer: Answer) -> JSON:
+    """The JSON of an answer. Raises `UpstreamFault` for any status but 200, and for what is no JSON."""
     if answer.status != 200:
         raise refusal(upstream, answer.status, answer.headers, await answer.read())
     try:

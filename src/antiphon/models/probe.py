@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.core.items import JSON
-from antiphon.models.http import Http
+from antiphon.core.servers import HEADER, named
+from antiphon.models.http import Http, json_of
 from antiphon.models.upstream import Deadlines, Kind, Upstream, UpstreamFault
 
 PROBING = Deadlines(connect=5.0, first=10.0, idle=10.0, total=20.0)
@@ -35,19 +36,23 @@ class Finding(Struct, frozen=True):
         for a person, going on from the upstream's name: `can't be reached: Connection refused`.
     kind
         None where it could not be found out.
+    servers
+        the ids of the servers that are there, where it is one that tells (`core.servers`).
     """
 
     state: Literal["ready", "failing", "unusable"]
     detail: str
     kind: Kind | None = None
     models: tuple[Listed, ...] = ()
+    servers: tuple[str, ...] = ()
 
 
 async def probe(upstream: Upstream, http: Http) -> Finding:
     """Ask for its models. One without a list of them is ready all the same: not every server has one."""
     asked = replace(upstream, deadlines=PROBING)
     try:
-        listing = await http.get_json(asked, "models")
+        answer = await http.get(asked, "models")
+        listing = await json_of(asked, answer)
     except UpstreamFault as fault:
         if 400 <= fault.status < 500 and fault.status != 429:  # a key that is refused is a 502 of ours
             return Finding("ready", "has no list of models", upstream.kind)
@@ -55,7 +60,8 @@ async def probe(upstream: Upstream, http: Http) -> Finding:
         return Finding("failing" if fault.retryable else "unusable", detail)
     models = listed(listing)
     names = ", ".join(model.id for model in models[:5]) + (", …" if len(models) > 5 else "")
-    return Finding("ready", f"has {names}" if models else "has no models", upstream.kind, models)
+    servers = named(answer.headers.get(HEADER))
+    return Finding("ready", f"has {names}" if models else "has no models", upstream.kind, models, servers)
 
 
 async def kind_of(upstream: Upstream, http: Http) -> Kind:

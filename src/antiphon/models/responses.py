@@ -54,7 +54,7 @@ class ResponsesModel:
         asked = msgspec.json.encode(measured(prompt, self._model, self._upstream), enc_hook=opaque)
         if self._counts:
             try:
-                told = await self._http.post_json(self._upstream, "responses/input_tokens", asked)
+                told = await self._http.post_json(self._upstream, "responses/input_tokens", asked, prompt.passed)
             except UpstreamFault as fault:
                 if fault.status not in {404, 405, 501}:
                     raise
@@ -75,9 +75,8 @@ class ResponsesModel:
         while True:
             streams = manner.streams(prompt)
             asked = body(prompt, self._model, self._upstream, manner)
-            answer = await self._http.post(
-                self._upstream, "responses", asked, deadlines.first if streams else deadlines.total
-            )
+            patience = deadlines.first if streams else deadlines.total
+            answer = await self._http.post(self._upstream, "responses", asked, prompt.passed, patience)
             if answer.status == 200:
                 return answer
             try:

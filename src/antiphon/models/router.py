@@ -25,6 +25,10 @@ class Source(Protocol):
         """Whether it knows its models."""
         ...
 
+    def behind(self) -> Sequence[str]:
+        """The ids of the servers that they come from."""
+        ...
+
     async def start(self) -> None:
         """Begin to look for them; returns at once."""
         ...
@@ -85,6 +89,10 @@ class Router:
             if not state.ready:
                 return state
         return Readiness(ready=True, detail="every model is ready")
+
+    def behind(self) -> Sequence[str]:
+        """The ids of the servers that stand behind the sources."""
+        return [one for source in self._sources for one in source.behind()]
 
     async def start(self) -> None:
         """Let every model begin to load."""

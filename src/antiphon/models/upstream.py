@@ -130,8 +130,9 @@ def too_slow(upstream: Upstream, waited_for: str, seconds: float) -> UpstreamFau
 def refusal(upstream: Upstream, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
     """What an answer other than 200 means (contracts §D, protocol §6).
 
-    408, 409, 429 and 5xx are of the moment, save an exhausted quota; 401 and 403 are between the server and
-    its upstream, and a 502 for the client; any other 4xx is the request's and keeps its status, code and message.
+    408, 409, 429 and 5xx are of the moment, save an exhausted quota and a circle of upstreams; 401 and 403 are
+    between the server and its upstream, and a 502 for the client; any other 4xx is the request's and keeps its
+    status, code and message.
     """
     said = error_body(body)
     message = _told(upstream, said.message)
@@ -150,9 +151,7 @@ def refusal(upstream: Upstream, status: int, headers: Mapping[str, str], body: b
     if status == 429:
         return _too_many(upstream, said, wait)
     if status in {408, 409} or status >= 500:
-        code = {408: "upstream_timeout", 504: "upstream_timeout", 503: "overloaded"}.get(status, "server_error")
-        message = message or f"The upstream '{upstream.name}' answered with status {status}."
-        return UpstreamFault(status, code, message, retry_after=wait)
+        return _unwell(status, message or f"The upstream '{upstream.name}' answered with status {status}.", wait)
     return UpstreamFault(
         status,
         "model_not_found" if status == 404 else said.code or None,
@@ -256,6 +255,15 @@ def _too_many(upstream: Upstream, said: ErrorBody, wait: float | None) -> Upstre
     if "quota" in said.code:
         return UpstreamFault(429, "insufficient_quota", message, retry_after=wait, blame="upstream")
     return UpstreamFault(429, "rate_limit_exceeded", message, retry_after=wait)
+
+
+def _unwell(status: int, message: str, wait: float | None) -> UpstreamFault:
+    if status == 508:  # an Antiphon's, whose upstreams lead back to it
+        fault = UpstreamFault(508, "upstream_cycle", message, blame="upstream")
+        fault.retry = False
+        return fault
+    code = {408: "upstream_timeout", 504: "upstream_timeout", 503: "overloaded"}.get(status, "server_error")
+    return UpstreamFault(status, code, message, retry_after=wait)
 
 
 def _too_long(message: str) -> UpstreamFault:

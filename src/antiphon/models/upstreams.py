@@ -27,6 +27,9 @@ REFRESH = 60.0
 IMPATIENT = 5.0
 """The same while one of them can't be asked."""
 
+ITSELF = "is this server itself"
+BACK = "leads back to this server: the upstreams stand in a circle"
+
 Speaks = Callable[[Upstream, str, Http], Model]
 
 
@@ -35,9 +38,10 @@ SPEAKERS: dict[Kind, Speaks] = {"chat": ChatModel, "responses": ResponsesModel}
 
 
 class Known(Struct):
-    """What is known of an upstream: its lane, and what it said last."""
+    """What is known of an upstream: its lane, and what it said last. `own` is whether it is this server."""
 
     lane: Lane
+    own: bool = False
     finding: Finding | None = None
     asked: bool = False
 
@@ -47,12 +51,17 @@ class Upstreams:
 
     listening
         host and port of this server, so that it is not its own upstream.
+    server
+        its id among others, so that none behind it leads back to it; "" for none.
     """
 
-    def __init__(self, configured: Configured, telemetry: Telemetry, listening: tuple[str, int]) -> None:
+    def __init__(
+        self, configured: Configured, telemetry: Telemetry, listening: tuple[str, int], server: str = ""
+    ) -> None:
         self._telemetry = telemetry
         self._tables = configured.models
-        self._http = Http()
+        self._server = server
+        self._http = Http(server)
         self._known = {
             name: Known(Lane(upstream, telemetry), asked=name in configured.asked)
             for name, upstream in configured.upstreams.items()
@@ -60,7 +69,7 @@ class Upstreams:
         self._named = {name for table in configured.models.values() for name in table.upstreams}
         for known in self._known.values():
             if points_to(known.lane.upstream.url, *listening):
-                known.lane.unusable = "is this server itself"
+                known.own, known.lane.unusable = True, ITSELF
         self._task: asyncio.Task[None] | None = None
         self._looked = False
         self._models: dict[str, Served] = {}
@@ -84,6 +93,10 @@ class Upstreams:
         if self._models or unwell is None:
             return Readiness(ready=True)
         return Readiness(ready=False, detail=f"the upstream '{unwell[0]}' {unwell[1].detail}")
+
+    def behind(self) -> Sequence[str]:
+        """The ids of the servers that stand there, those that lead back to this one too."""
+        return [one for known in self._known.values() if known.finding for one in known.finding.servers]
 
     async def start(self) -> None:
         """Begin to ask."""
@@ -111,16 +124,22 @@ class Upstreams:
 
     async def _ask(self, known: Known) -> None:
         lane = known.lane
-        if lane.unusable:
-            finding = Finding("unusable", lane.unusable)
-        else:
-            finding = await probe(lane.upstream, self._http)
-            if finding.state == "ready" and known.asked:
-                finding = await self._find_kind(known, finding)
+        finding = Finding("unusable", ITSELF) if known.own else await self._probed(known)
         before, known.finding = known.finding, finding
         lane.doubtful = finding.state != "ready"  # it is asked last: a key may be good for answers, not for lists
         if before is None or (before.state, before.detail) != (finding.state, finding.detail):
             self._telemetry(UpstreamChanged(lane.upstream.name, finding.state, finding.detail))
+
+    async def _probed(self, known: Known) -> Finding:
+        lane = known.lane
+        finding = await probe(lane.upstream, self._http)
+        if self._server in finding.servers:
+            lane.unusable = ITSELF if finding.servers[0] == self._server else BACK
+            return replace(finding, state="unusable", detail=lane.unusable, models=())
+        lane.unusable = ""
+        if finding.state == "ready" and known.asked:
+            finding = await self._find_kind(known, finding)
+        return finding
 
     async def _find_kind(self, known: Known, finding: Finding) -> Finding:
         upstream = known.lane.upstream
