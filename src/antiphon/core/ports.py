@@ -273,8 +273,7 @@ class Conversations(Protocol):
         ...
 
     async def items(self, project: str, conversation_id: str, query: PageQuery) -> Page | None:
-        """A page of its items; None where there is no such conversation. Raises `Problem` 400 for an
-        `after` that is not among them."""
+        """A page of its items; None where there is none. Raises `Problem` 400 for an `after` not among them."""
         ...
 
     async def remove(self, project: str, conversation_id: str, item_id: str) -> bool:
