@@ -14,6 +14,7 @@ from antiphon.store.sql import statements
 from antiphon.store.sqlite_threads import Writing
 
 SQL = statements("ledger")
+HOUR = 3_600
 
 
 def charge(w: Writing, row: Charge) -> None:
@@ -32,6 +33,11 @@ def charge(w: Writing, row: Charge) -> None:
             row.input_cost,
         ),
     )
+    hour = int(row.opened_at // HOUR)
+    known, least = w.least.get(row.project, (None, ""))
+    if known != hour or row.response_id < least:
+        w.execute(SQL["least"], (row.project, hour, row.response_id))
+        w.least[row.project] = hour, row.response_id
 
 
 def settle(w: Writing, project: str, end: Settlement) -> None:
@@ -84,7 +90,7 @@ def usage(c: sqlite3.Connection, query: UsageQuery) -> list[UsageSum]:
     """The sums, oldest bucket first."""
     by = ("project" in query.by, "key" in query.by, "model" in query.by)
     projects = msgspec.json.encode(query.projects).decode()
-    rows = c.execute(SQL["usage"], (query.start, query.end, query.width, *by, projects))
+    rows = c.execute(SQL["usage"], (query.start, query.end, query.width, *by, projects, query.start // HOUR))
     return [_sum(*row) for row in rows]
 
 

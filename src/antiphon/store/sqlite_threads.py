@@ -47,7 +47,8 @@ class Running(Struct):
 class Writing:
     """The writer's side of the database: the connection, the numbers that come next, the responses that run.
 
-    `purge` is set when something was deleted that has to leave the write-ahead log too.
+    `purge` is set when something was deleted that has to leave the write-ahead log too. `least` has the hour
+    of each project's newest ledger row, and the least id in it that was written.
     """
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float]) -> None:
@@ -55,14 +56,16 @@ class Writing:
         self.execute = connection.execute
         self.clock = clock
         self.running: dict[tuple[str, str], Running] = {}
+        self.least: dict[str, tuple[int, str]] = {}
         self.purge = False
         self._thread: int = self.execute(SQL["last_thread"]).fetchone()[0]
         self._item: int = self.execute(SQL["last_item"]).fetchone()[0]
         self._response: int = self.execute(statements("responses")["last"]).fetchone()[0]
 
     def forget(self) -> None:
-        """After a rollback: nothing is known of what runs. Numbers that were given are not given again."""
+        """After a rollback: nothing is known of what was written. Numbers that were given are not given again."""
         self.running.clear()
+        self.least.clear()
 
     def new_thread(self) -> int:
         """The number of a thread that begins."""

@@ -24,7 +24,6 @@ INSERT INTO project (id, body) VALUES (
 -- What each response used, in any ending. While `status` is NULL its run goes on, and tokens and cost are what was
 -- reserved; `input_cost` is the part of that for the input. A row outlives its response, and holds nothing that was said.
 CREATE TABLE ledger (
-    n                INTEGER PRIMARY KEY,
     id               TEXT    NOT NULL,
     project          TEXT    NOT NULL,
     api_key          TEXT    NOT NULL,
@@ -39,8 +38,16 @@ CREATE TABLE ledger (
     cost             REAL    NOT NULL,
     input_cost       REAL    NOT NULL,
     seconds          REAL    NOT NULL DEFAULT 0,
-    first_token      REAL
-);
-CREATE UNIQUE INDEX ledger_id ON ledger (id, project);
-CREATE INDEX ledger_opened ON ledger (opened_at);
-CREATE INDEX ledger_open ON ledger (n) WHERE status IS NULL;
+    first_token      REAL,
+    PRIMARY KEY (id, project)
+) WITHOUT ROWID;
+CREATE INDEX ledger_open ON ledger (id) WHERE status IS NULL;
+
+-- The least id of a project's ledger rows that were opened in an hour (of unix seconds): where a sum over a time begins
+-- to read. Ids grow with time, so that it is written once an hour; an index on `opened_at` would be paid on each row.
+CREATE TABLE ledger_hour (
+    project TEXT    NOT NULL,
+    hour    INTEGER NOT NULL,
+    least   TEXT    NOT NULL,
+    PRIMARY KEY (project, hour)
+) WITHOUT ROWID;
