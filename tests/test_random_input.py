@@ -6,13 +6,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antiphon.contract.contract import read_law, read_schema
+from antiphon.contract.contract import load
 from tests.asking import Answer, ask, check_refusal
 from tests.grammar import check_response, check_stream, parse_sse
 from tests.openapi import document
 from tests.served import Server
 
-SCHEMA = read_schema(read_law("openai").schemas)
+SCHEMA = load("openai").schema
 FIELDS = sorted(
     SCHEMA["properties"].keys() | document()["components"]["schemas"]["CreateResponseBody"]["properties"].keys()
 )

@@ -1,31 +1,27 @@
-"""Codecs: the error object and the headers of a refusal."""
+"""Codecs: what a contract can choose is there by its name, and a request's id can be a UUID."""
 
-import json
+from uuid import UUID
 
-from antiphon.contract.codecs import envelope
-from antiphon.core.problems import Problem
-
-
-def test_the_error_object_has_its_four_keys() -> None:
-    told = envelope(Problem(404, "model_not_found", "There is no model 'x'."))
-    assert json.loads(told.body) == {
-        "error": {
-            "message": "There is no model 'x'.",
-            "type": "invalid_request_error",
-            "param": None,
-            "code": "model_not_found",
-        }
-    }
-    assert (told.status, told.headers) == (404, [(b"content-type", b"application/json")])
+from antiphon.contract.codecs import ERRORS, HEADERS, ITEMS, REQUESTS, RESPONSES
+from antiphon.contract.contract import names, read_law
+from antiphon.contract.errors import SCHEMAS
+from antiphon.runs.ids import new_id
 
 
-def test_a_refusal_for_now_tells_when_to_come_back() -> None:
-    headers = dict(envelope(Problem(503, "overloaded", "Busy.", retry_after=0.2, retry=True)).headers)
-    assert headers[b"retry-after"] == b"1"
-    assert headers[b"retry-after-ms"] == b"200"
-    assert headers[b"x-should-retry"] == b"true"
-    assert dict(envelope(Problem(409, "x", "No.", retry=False)).headers)[b"x-should-retry"] == b"false"
+def test_every_codec_is_chosen_by_a_shipped_contract() -> None:
+    """One that nobody chooses is dead."""
+    laws = [read_law(name).codecs for name in names()]
+    assert {law.error for law in laws} == ERRORS.keys() == SCHEMAS.keys()
+    assert {name for law in laws for name in law.request} == REQUESTS.keys()
+    assert {name for law in laws for name in law.response} == RESPONSES.keys()
+    assert {name for law in laws for name in law.items} == ITEMS.keys()
+    assert {name for law in laws for name in law.headers} == HEADERS.keys()
 
 
-def test_a_refused_key_is_told_how_to_sign_in() -> None:
-    assert dict(envelope(Problem(401, "invalid_api_key", "No.")).headers)[b"www-authenticate"] == b"Bearer"
+def test_an_inference_has_a_uuid_of_its_own() -> None:
+    tell = HEADERS["inference_id"]
+    first, second = new_id("req"), new_id("req")
+    name, value = tell(first)
+    assert name == b"inference-id"
+    assert str(UUID(value.decode())).encode() == value
+    assert tell(first) == (name, value) != tell(second)

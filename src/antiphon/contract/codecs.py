@@ -1,71 +1,57 @@
-"""Codecs: the ways in which contracts tell the same thing, by name (contracts §A).
+"""Codecs: the ways in which contracts take and tell the same thing, by name (contracts §A).
 
 Knows nothing of which contract uses which: a contract's TOML chooses.
 """
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
+from uuid import UUID
 
-import msgspec
-from msgspec import Struct
-
-from antiphon.core import wire
+from antiphon.contract import answers, inputs, outputs
+from antiphon.contract.answers import ResponseStep
+from antiphon.contract.decode import RequestStep
+from antiphon.contract.errors import ErrorAnswer, detail, envelope, envelope_or_plain
+from antiphon.contract.outputs import ItemStep
 from antiphon.core.problems import Problem
-from antiphon.core.response import Response
 
-
-class ErrorAnswer(NamedTuple):
-    """A refusal as it goes out. `headers` are pairs of lower-case name and value, as ASGI has them."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-class ErrorObject(Struct, frozen=True, kw_only=True):
-    """The error object of protocol §6: four keys, always."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class Envelope(Struct, frozen=True):
-    """The body of a refusal under `openai`."""
-
-    error: ErrorObject
-
-
-_encode = msgspec.json.Encoder().encode
-
-
-def envelope(problem: Problem) -> ErrorAnswer:
-    """`{"error": {message, type, param, code}}` (contracts §B row 1, OpenAI)."""
-    error = ErrorObject(message=problem.message, type=problem.type, param=problem.param, code=problem.code)
-    headers = [(b"content-type", b"application/json"), *retry_headers(problem)]
-    return ErrorAnswer(problem.status, headers, _encode(Envelope(error)))
-
-
-def retry_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
-    """What tells a client whether and when to try again (protocol §6), and how to sign in on a 401."""
-    headers: list[tuple[bytes, bytes]] = []
-    if problem.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if problem.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(problem.retry_after))))
-        headers.append((b"retry-after-ms", b"%d" % max(1, math.ceil(problem.retry_after * 1000))))
-    if problem.retry is not None:
-        headers.append((b"x-should-retry", b"true" if problem.retry else b"false"))
-    return headers
-
-
+Header = tuple[bytes, bytes]
 ErrorCodec = Callable[[Problem], ErrorAnswer]
-ResponseCodec = Callable[[Response], bytes]
-EventProjection = Callable[[bytes], bytes]
+HeaderCodec = Callable[[str], Header]
+"""A header of the answer to `POST /responses`, from the request's id."""
 
-ERRORS: dict[str, ErrorCodec] = {"envelope": envelope}
-RESPONSES: dict[str, ResponseCodec] = {"canonical": wire.encode}
-EVENTS: dict[str, EventProjection | None] = {"canonical": None}
-"""None: the canonical bytes go out as they are, and nobody touches a token's bytes twice."""
+
+def inference_id(request_id: str) -> Header:
+    """The request's id in the form of a UUID (contracts §B row 48)."""
+    digits = request_id.rpartition("_")[2]
+    return b"inference-id", str(UUID(hex=f"{digits:0<32.32}")).encode()
+
+
+ERRORS: dict[str, ErrorCodec] = {"envelope": envelope, "envelope_or_plain": envelope_or_plain, "detail": detail}
+HEADERS: dict[str, HeaderCodec] = {"inference_id": inference_id}
+REQUESTS: dict[str, RequestStep] = {
+    step.__name__: step
+    for step in (
+        inputs.text_parts,
+        inputs.native_kinds,
+        inputs.any_metadata,
+        inputs.unset_sampling,
+        inputs.any_tools,
+    )
+}
+RESPONSES: dict[str, ResponseStep] = {
+    step.__name__: step
+    for step in (
+        answers.nested_format,
+        answers.no_format_schema,
+        answers.usage_or_zeros,
+        answers.usage_when_known,
+        answers.usage_with_seconds,
+        answers.usage_in_both_names,
+        answers.given_tool_keys,
+        answers.own_tool_kinds,
+        answers.as_asked,
+    )
+}
+ITEMS: dict[str, ItemStep] = {
+    step.__name__: step
+    for step in (outputs.two_statuses, outputs.reasoning_content, outputs.refusal_as_text, outputs.own_kinds)
+}

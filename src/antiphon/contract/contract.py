@@ -5,17 +5,19 @@ Knows nothing of the service's name: all that differs stands in a TOML file and 
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
-import msgspec
-
-from antiphon.contract.codecs import ERRORS, EVENTS, RESPONSES, ErrorAnswer
+from antiphon.contract.codecs import ERRORS, HEADERS, REQUESTS, Header
 from antiphon.contract.decode import Reader
-from antiphon.contract.law import Law, law_from_toml
-from antiphon.core.items import JSON
+from antiphon.contract.errors import ErrorAnswer
+from antiphon.contract.law import Law, law_of, tables
+from antiphon.contract.schemas import answer_schema, read_schema
+from antiphon.contract.telling import NO_TIMING, Teller
+from antiphon.core.events import Event
+from antiphon.core.items import JSON, Item
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
-from antiphon.core.response import Response
+from antiphon.core.response import Response, Timing
 
 _HERE = files("antiphon.contract")
 
@@ -27,25 +29,31 @@ class Contract:
         as `--contract` takes it; the path below which it is mounted (`/v1`).
     features
         what is offered beyond `POST /responses`: `retrieve`, `models` …
-    schema
-        the JSON Schema of a request body.
-    canonical
-        whether events go out as the log has them. A writer that sees True may send the log's
-        bytes without asking `event` for each.
+    schema, answer
+        the JSON Schemas of a request body and of a response.
+    law
+        what all of it was made of.
     """
 
-    __slots__ = ("_error", "_event", "_reader", "_response", "base", "canonical", "features", "name", "schema")
+    __slots__ = ("_error", "_headers", "_reader", "_teller", "answer", "base", "features", "law", "name", "schema")
 
-    def __init__(self, law: Law, schema: dict[str, JSON]) -> None:
+    def __init__(self, law: Law, schema: dict[str, JSON], answer: dict[str, JSON]) -> None:
+        self.law = law
         self.name = law.name
         self.base = law.base
         self.features = law.features
         self.schema = schema
-        self._reader = Reader(law, schema)
+        self.answer = answer
+        self._reader = Reader(law, schema, [REQUESTS[name] for name in law.codecs.request])
+        self._teller = Teller(law)
         self._error = ERRORS[law.codecs.error]
-        self._response = RESPONSES[law.codecs.response]
-        self._event = EVENTS[law.codecs.event]
-        self.canonical = self._event is None
+        self._headers = [HEADERS[name] for name in law.codecs.headers]
+
+    @property
+    def touched(self) -> frozenset[type[Event]]:
+        """The kinds of events that do not go out as the log has them: `event` tells how. Of every other kind a
+        writer sends the log's bytes, without asking."""
+        return self._teller.touched
 
     def read(self, body: bytes) -> Request:
         """The request that a body tells. Raises `Problem` 400 (protocol §6)."""
@@ -63,13 +71,21 @@ class Contract:
         """A refusal in this contract's shape: status, headers, body."""
         return self._error(problem)
 
-    def response(self, response: Response) -> bytes:
-        """The JSON of a response in this contract's shape."""
-        return self._response(response)
+    def headers(self, request_id: str) -> list[Header]:
+        """The headers that an answer to `POST /responses` has here, beside those that every answer has."""
+        return [tell(request_id) for tell in self._headers]
 
-    def event(self, data: bytes) -> bytes:
-        """The JSON of an event in this contract's shape, from the canonical JSON."""
-        return data if self._event is None else self._event(data)
+    def response(self, response: Response, timing: Timing = NO_TIMING) -> bytes:
+        """The JSON of a response in this contract's shape."""
+        return self._teller.response(response, timing)
+
+    def items(self, items: list[Item]) -> JSON:
+        """Items in this contract's shape, to be encoded with what lists them."""
+        return self._teller.items(items)
+
+    def event(self, event: Event, timing: Timing = NO_TIMING) -> tuple[str, bytes] | None:
+        """The name and the JSON of an event that is `touched`; None where this contract does not tell it."""
+        return self._teller.event(event, timing)
 
 
 @cache
@@ -78,8 +94,7 @@ def load(name: str) -> Contract:
 
     Raises `ValueError`, with the names that there are, for one that is not shipped.
     """
-    law = read_law(name)
-    return Contract(law, read_schema(law.schemas))
+    return compiled(read_law(name))
 
 
 @cache
@@ -88,23 +103,30 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(entry.name[:-5] for entry in _HERE.iterdir() if entry.name.endswith(".toml")))
 
 
+def compiled(law: Law) -> Contract:
+    """The contract of a law over schemas that are shipped."""
+    return Contract(law, *schemas_of(law))
+
+
+def schemas_of(law: Law, folder: Path | None = None) -> tuple[dict[str, JSON], dict[str, JSON]]:
+    """The schemas of a request and of a response; their files may stand in `folder`. Raises `LawError` where one
+    is not there."""
+    return read_schema(law.schemas, law.schema, folder), answer_schema(law.answer, folder)
+
+
 def read_law(name: str) -> Law:
     """The law of a shipped contract. Raises `ValueError` as `load` does."""
+    return law_of(shipped(name), f"{name}.toml")
+
+
+def shipped(name: str) -> dict[str, JSON]:
+    """What the file of a shipped contract says, with what it takes from the one that it is `like`.
+
+    Raises `ValueError` as `load` does.
+    """
     if name not in names():
         raise ValueError(f"There is no contract '{name}'. There are: {', '.join(names())}.")
-    return law_from_toml((_HERE / f"{name}.toml").read_text("utf-8"))
-
-
-def read_schema(file_names: list[str]) -> dict[str, Any]:
-    """One schema of several files below `schemas/`.
-
-    Keys of a later file replace those before it, and so do definitions of one name in `$defs`.
-    """
-    schema: dict[str, Any] = {}
-    definitions: dict[str, Any] = {}
-    for file_name in file_names:
-        part: dict[str, Any] = msgspec.json.decode((_HERE / "schemas" / file_name).read_bytes())
-        definitions.update(part.get("$defs", {}))
-        schema.update(part)
-    schema["$defs"] = definitions
-    return schema
+    file = f"{name}.toml"
+    said = tables((_HERE / file).read_text("utf-8"), file)
+    like = said.pop("like", None)
+    return said if like is None else shipped(like) | said

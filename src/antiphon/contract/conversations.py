@@ -8,9 +8,9 @@ from functools import cache
 from jsonschema_rs import Draft202012Validator
 from msgspec import Struct
 
-from antiphon.contract.contract import read_schema
 from antiphon.contract.decode import parse, read_item
 from antiphon.contract.faults import refused
+from antiphon.contract.schemas import read_schema
 from antiphon.core.items import JSON, Item
 
 

@@ -10,10 +10,21 @@ from typing import Any
 
 import msgspec
 from jsonschema_rs import Draft202012Validator
-from msgspec import Struct
 
-from antiphon.contract.faults import LONGEST_SHOWN, Refused, missing, refused, shown, too_short
-from antiphon.contract.law import Law, Move
+from antiphon.contract.faults import Refused, missing, refused, reworded, too_short
+from antiphon.contract.fields import (
+    Asking,
+    Mover,
+    asks,
+    default,
+    fields,
+    header_name,
+    misunderstood,
+    unnamed_refusals,
+    unsupported,
+    without_nulls,
+)
+from antiphon.contract.law import Law
 from antiphon.core.items import JSON, KNOWN_TYPES, InputText, Item, Message, item_from_json
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
@@ -32,6 +43,9 @@ code that stands deeper in the stack, and a validator would recurse with it."""
 MOST_IGNORED = 32
 """Names in `Request.ignored`, before one that counts the rest: a client's own keys must not make
 the header grow without bound."""
+
+RequestStep = Callable[[Asking], None]
+"""What is done with a legal body before its fields are read."""
 
 _json = msgspec.json.Decoder()
 
@@ -72,37 +86,20 @@ def _too_deep() -> Problem:
     return Problem(400, "invalid_value", f"The request body is nested more than {DEEPEST} levels deep.")
 
 
-class Refusal(Struct, frozen=True):
-    """A path below a field, whose value must be one of `accepted` or ask for nothing."""
-
-    path: tuple[str, ...]
-    accepted: tuple[JSON, ...]
-
-
-class Field(Struct, frozen=True):
-    """What is done with a top-level field before it is read.
-
-    known
-        the keys of an object that are legal; None where the field's inside is not looked at.
-    """
-
-    refusals: tuple[Refusal, ...] = ()
-    moves: tuple[Callable[[dict[str, JSON]], None], ...] = ()
-    known: frozenset[str] | None = None
-
-
 class Reader:
     """A law, compiled: `read` makes a `Request` of a body. Safe to share between threads."""
 
-    __slots__ = ("_fields", "_later_items", "_law", "_neutral", "_schema", "_validator")
+    __slots__ = ("_fields", "_law", "_neutral", "_schema", "_steps", "_understood", "_unnamed", "_validator")
 
-    def __init__(self, law: Law, schema: dict[str, JSON]) -> None:
+    def __init__(self, law: Law, schema: dict[str, JSON], steps: Sequence[RequestStep] = ()) -> None:
         self._law = law
         self._schema = schema
+        self._steps = steps
         self._validator = Draft202012Validator(schema, mask="a value")
-        self._fields = _fields(law, schema["properties"])
+        self._fields = fields(law, schema["properties"])
+        self._unnamed = unnamed_refusals(law, schema["properties"])
         self._neutral = {path: tuple(values) for path, values in law.neutral.items()}
-        self._later_items = frozenset(law.later_items.types)
+        self._understood = tuple(law.understood.items())
 
     def read(self, body: bytes) -> Request:
         """The request that `body` tells, after moves and defaults.
@@ -114,7 +111,7 @@ class Reader:
     def take(self, value: JSON) -> Request:
         """As `read`, for a body that is decoded already; it is used up."""
         if not self._validator.is_valid(value):
-            raise refused(self._validator.iter_errors(value), self._schema)
+            raise reworded(refused(self._validator.iter_errors(value), self._schema), self._law.words)
         return self._request(value)
 
     def measure(self, body: bytes, model: str) -> Request:
@@ -124,40 +121,35 @@ class Reader:
         """
         value = parse(body or b"{}")
         if type(value) is dict:
-            value = {"model": model, "input": "", **_without_nulls(value)}
+            value = {"model": model, "input": "", **without_nulls(value)}
             if not value["input"]:
                 value["input"] = [{"role": "user", "content": []}]
         return self.take(value)
 
     def _request(self, body: dict[str, JSON]) -> Request:
-        ignored: list[str] = []
-        asked: dict[str, JSON] = {}
-        fields = self._fields
-        for key, value in body.items():
-            if value is None:
-                continue
-            field = fields.get(key)
-            if field is None:
-                self._ignore(key, value, ignored)
-                continue
-            for refusal in field.refusals:
-                _refuse(value, refusal)
+        asking = Asking(body)
+        for path, values in self._understood:
+            for place, value in misunderstood(body, path, values):
+                self._unknown(place, value, asking)
+        for step in self._steps:
+            step(asking)
+        asked = self._asked(asking)
+        for path, value in self._law.defaults.items():
+            default(asked, path, value)
+        for key, value in self._law.forced.items():
+            if asked.get(key, value) != value:
+                asking.ignored.append(key)
             asked[key] = value
-            for move in field.moves:
-                move(asked)
-            if field.known is not None and type(value) is dict:
-                self._object(key, value, field.known, ignored)
-        for key, value in self._law.defaults.items():
-            asked.setdefault(key, value)
-        asked.update(self._law.forced)
         asked["input"] = self._input(asked)
         if "tools" in asked:
             asked["tools"] = _tools(asked["tools"])
         if "tool_choice" in asked:
             asked["tool_choice"] = _tool_choice(asked["tool_choice"])
-        if ignored:
+        if ignored := asking.ignored:
             more = len(ignored) - MOST_IGNORED
             asked["ignored"] = ignored if more <= 0 else [*ignored[:MOST_IGNORED], f"and-{more}-more"]
+        if asking.kept:
+            asked["asked"] = asking.kept
         try:
             request = msgspec.convert(asked, Request, dec_hook=_built)
         except msgspec.ValidationError as error:
@@ -165,36 +157,69 @@ class Reader:
         check_together(request)
         return request
 
-    def _object(self, name: str, value: dict[str, JSON], known: frozenset[str], ignored: list[str]) -> None:
-        """Take nulls out of a field that is an object, and name the keys that nobody reads."""
+    def _asked(self, asking: Asking) -> dict[str, JSON]:
+        """What is asked for, each thing where it belongs. Raises `Problem` for what is refused."""
+        asked: dict[str, JSON] = {}
+        moves: list[Mover] = []
+        fields = self._fields
+        for key, value in asking.body.items():
+            if value is None:
+                continue
+            field = fields.get(key)
+            if field is None:
+                if key in self._unnamed:
+                    for refusal in self._unnamed[key]:
+                        refusal.check(value)
+                else:
+                    self._unknown(key, value, asking)
+                continue
+            for refusal in field.refusals:
+                refusal.check(value)
+            asked[key] = value
+            if field.known is not None and type(value) is dict:
+                self._object(key, value, field.known, asking)
+            if field.moves:
+                moves += field.moves
+        for move in moves:  # when all is there that one may move to
+            move(asked)
+        return asked
+
+    def _object(self, name: str, value: dict[str, JSON], known: frozenset[str], asking: Asking) -> None:
+        """Take nulls out of a field that is an object, and what nobody reads."""
         for key in [key for key, entry in value.items() if entry is None]:
             del value[key]
         for key, entry in value.items():
             if key not in known:
-                self._ignore(f"{name}.{key}", entry, ignored)
+                self._unknown(f"{name}.{key}", entry, asking)
 
-    def _ignore(self, path: str, value: JSON, ignored: list[str]) -> None:
-        if _asks(value, self._neutral.get(path, ())):
-            ignored.append(_UNSAFE.sub("?", path)[:LONGEST_SHOWN])
+    def _unknown(self, path: str, value: JSON, asking: Asking) -> None:
+        """Name what nobody reads, if it asks for something, and keep it where the law says so."""
+        if asks(value, self._neutral.get(path, ())):
+            asking.ignored.append(header_name(path))
+        if self._law.unknown == "kept":
+            asking.kept[path] = value
 
     def _input(self, asked: dict[str, JSON]) -> list[Item]:
         given = asked.get("input")
         if not given:
-            self._check_empty(asked)
-            return []
+            return self._empty(asked)
         if isinstance(given, str):
             return [Message(role="user", content=[InputText(given)])]
         return [self._item(index, value) for index, value in enumerate(given)]
 
-    def _check_empty(self, asked: dict[str, JSON]) -> None:
+    def _empty(self, asked: dict[str, JSON]) -> list[Item]:
+        """The input of a request that has none. Raises `Problem` where it has to have one (contracts §B row 9)."""
         rule = self._law.input
-        if rule.may_be_empty or any(asked.get(name) for name in rule.unless):
-            return
-        raise Refused([too_short(("input",), 1, asked["input"]) if "input" in asked else missing(("input",))])
+        if any(asked.get(name) for name in rule.unless):
+            return []
+        if rule.may_be_empty:
+            return [Message(role="user", content=[InputText("")])]
+        fault = too_short(("input",), 1, asked["input"]) if "input" in asked else missing(("input",))
+        raise reworded(Refused([fault]), self._law.words)
 
     def _item(self, index: int, value: dict[str, JSON]) -> Item:
-        if value.get("type") in self._later_items:
-            raise _unsupported(f"input[{index}].type", f"an input item of type '{value['type']}' is not supported by")
+        if value.get("type") in self._law.later_items.types:
+            raise unsupported(f"input[{index}].type", f"an input item of type '{value['type']}' is not supported by")
         return read_item(value, f"input[{index}]")
 
 
@@ -212,80 +237,6 @@ def read_item(value: dict[str, JSON], path: str) -> Item:
         raise _mismatch(error, path) from None
 
 
-_UNSAFE = re.compile(r"[^\x21-\x2b\x2d-\x7e]")
-"""What may not stand in a header's list of names: blanks, commas, and all that is not ASCII."""
-
-
-def _fields(law: Law, properties: dict[str, JSON]) -> dict[str, Field]:
-    """The rules of every field that the schema names."""
-    refusals: dict[str, list[Refusal]] = {}
-    for path, accepted in {**law.refused, **law.later}.items():
-        top, *rest = path.split(".")
-        refusals.setdefault(top, []).append(Refusal((top, *rest), tuple(accepted)))
-    moves: dict[str, list[Callable[[dict[str, JSON]], None]]] = {}
-    for move in law.moves:
-        moves.setdefault(move.source.split(".")[0], []).append(_mover(move))
-    found = {}
-    for name, schema in properties.items():
-        inside = schema.get("properties")
-        known = frozenset(inside) if inside else None
-        found[name] = Field(tuple(refusals.get(name, ())), tuple(moves.get(name, ())), known)
-    return found
-
-
-def _mover(move: Move) -> Callable[[dict[str, JSON]], None]:
-    """A function that does one move within a request, in place."""
-    *way, last = move.source.split(".")
-    *home, name = move.target.split(".")
-
-    def apply(asked: dict[str, JSON]) -> None:
-        place = asked
-        for key in way:
-            below = place.get(key)
-            if type(below) is not dict:
-                return
-            place = below
-        value = place.pop(last, None)
-        if value is None:
-            return
-        parent = asked
-        for key in home:
-            parent = parent.setdefault(key, {})
-        there = parent.get(name)
-        if there is place:
-            # The value takes the place of the object that held it, beside whatever else that had.
-            parent[name] = {**value, **_without_nulls(place)} if type(value) is dict else value
-        elif there is None:
-            parent[name] = value
-        elif there != value:
-            message = f"'{move.source}' and '{move.target}' are both given, and differ. Give one of them."
-            raise Problem(400, "invalid_value", message, param=move.source)
-
-    return apply
-
-
-def _asks(value: JSON, accepted: Sequence[JSON]) -> bool:
-    """Whether a value asks for something (contracts §D)."""
-    if value is None or value in accepted:
-        return False
-    return not (isinstance(value, list | dict) and not value)
-
-
-def _refuse(value: JSON, refusal: Refusal) -> None:
-    for key in refusal.path[1:]:
-        if type(value) is not dict:
-            return
-        value = value.get(key)
-    if _asks(value, refusal.accepted):
-        name = ".".join(refusal.path)
-        only = " or ".join(map(shown, refusal.accepted))
-        raise _unsupported(name, f"'{name}' must be {only} on" if only else f"'{name}' is not supported by")
-
-
-def _unsupported(name: str, told: str) -> Problem:
-    return Problem(400, "unsupported_parameter", f"Unsupported parameter: {told} this server.", param=name)
-
-
 def _tools(values: list[dict[str, JSON]]) -> list[Tool]:
     tools: list[Tool] = []
     for index, value in enumerate(values):
@@ -298,17 +249,13 @@ def _tools(values: list[dict[str, JSON]]) -> list[Tool]:
 
 def _tool_choice(value: JSON) -> ToolChoice:
     if type(value) is dict:
-        value = _without_nulls(value)
+        value = without_nulls(value)
         if type(value.get("tools")) is list:
-            value["tools"] = [_without_nulls(tool) for tool in value["tools"]]
+            value["tools"] = [without_nulls(tool) for tool in value["tools"]]
     try:
         return tool_choice_from_json(value)
     except msgspec.ValidationError as error:
         raise _mismatch(error, "tool_choice") from None
-
-
-def _without_nulls(value: dict[str, JSON]) -> dict[str, JSON]:
-    return {key: entry for key, entry in value.items() if entry is not None}
 
 
 def _built(kind: type, value: Any) -> Any:

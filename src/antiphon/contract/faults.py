@@ -4,13 +4,16 @@ Knows nothing of the contract's error shape. A message never carries more of wha
 a short value of an enumerated field, a number, or a length.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from jsonschema_rs import ValidationError
 from msgspec import Struct
+from msgspec.structs import replace
 
+from antiphon.contract.law import Words
 from antiphon.core.items import JSON
 from antiphon.core.problems import Problem
 
@@ -63,6 +66,24 @@ def refused(errors: Iterable[ValidationError], schema: dict[str, JSON]) -> Refus
     return Refused(sorted(faults.values(), key=lambda each: len(each.path)))
 
 
+def reworded(refusal: Refused, words: Sequence[Words]) -> Refused:
+    """The refusal in a service's own words, where it has some for a fault."""
+    return Refused([_reworded(fault, words) for fault in refusal.faults]) if words else refusal
+
+
+def _reworded(fault: Fault, words: Sequence[Words]) -> Fault:
+    at = param(fault.path)
+    spot = _INDEX.sub("[]", at)
+    for one in words:
+        if one.instead_of == fault.code and one.path in (None, spot):
+            message = fault.message if one.message is None else one.message.replace("{param}", at)
+            return replace(fault, code=one.code, message=message)
+    return fault
+
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
 def fault(error: ValidationError, schema: dict[str, JSON]) -> Fault:
     """One fault from one error of a validator of `schema`."""
     kind = error.kind
@@ -70,7 +91,7 @@ def fault(error: ValidationError, schema: dict[str, JSON]) -> Fault:
     if kind.name == "required":
         return missing((*path, kind.value))
     if kind.name == "type" and error.instance is None and _is_property(error.evaluation_path):
-        return missing(path)
+        return replace(missing(path), keyword=kind.name, limit=kind.value)
     tell = _TELL.get(kind.name, _unmet)
     code, message = tell(param(path), kind.value, error.instance, _declared(error.schema_path, schema))
     return Fault(path=path, code=code, message=message, keyword=kind.name, limit=kind.value, given=error.instance)

@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 
 import antiphon
-from antiphon.contract.contract import Contract, read_schema
-from antiphon.core.events import AnyEvent
-from antiphon.core.items import JSON, AnyItem, Known
-from antiphon.core.ports import Conversation
-from antiphon.core.request import AllowedTools, AnyTool, AnyToolChoice, CustomTool, FunctionTool, NamedChoice
-from antiphon.core.response import Response
+from antiphon.contract.contract import Contract
+from antiphon.contract.errors import SCHEMAS
+from antiphon.contract.schemas import read_schema
+from antiphon.core.items import JSON
+from antiphon.core.problems import Problem
 
-_COMPONENT = "#/components/schemas/{name}"
+_COMPONENTS = b'"#/components/schemas/'
 
 
 @cache
@@ -31,15 +30,31 @@ def document(contract: Contract) -> bytes:
         for path, entry in found["paths"].items()
         if entry.pop("x-feature", None) in (None, *contract.features)
     }
-    found["components"]["schemas"] |= _request(contract.schema) | _conversations() | _answer()
+    for entry in found["paths"].values():
+        for operation in entry.values():
+            if isinstance(operation, dict):
+                _refusals(operation["responses"], contract)
+    found["components"]["schemas"] |= _request(contract.schema) | _conversations() | _answer(contract.answer)
+    found["components"]["schemas"]["Error"] = SCHEMAS[contract.law.codecs.error]
     return msgspec.json.encode(found)
+
+
+def _refusals(answers: dict[str, Any], contract: Contract) -> None:
+    """Tell refusals with the statuses and kinds of body that they have in this contract."""
+    for status in [status for status, answer in answers.items() if answer.get("$ref", "").endswith("/Refusal")]:
+        told = contract.error(Problem(int(status), None, "", param="input"))
+        if not dict(told.headers)[b"content-type"].startswith(b"application/json"):
+            plain = {"text/plain": {"schema": {"type": "string"}}}
+            answers[status] = {"description": "A fault of the server's own.", "content": plain}
+        elif told.status != int(status):
+            answers[str(told.status)] = answers[status]
 
 
 def _request(schema: dict[str, JSON]) -> dict[str, JSON]:
     """The request schema and its definitions, each a component (`input.` before the latter's names)."""
-    text = msgspec.json.encode(schema).replace(b'"#/$defs/', b'"#/components/schemas/input.')
+    text = msgspec.json.encode(schema).replace(b'"#/$defs/', _COMPONENTS + b"input.")
     whole: dict[str, JSON] = msgspec.json.decode(text)
-    del whole["$schema"]
+    whole.pop("$schema", None)
     definitions = whole.pop("$defs")
     return {"CreateResponse": whole} | {f"input.{name}": entry for name, entry in definitions.items()}
 
@@ -47,30 +62,14 @@ def _request(schema: dict[str, JSON]) -> dict[str, JSON]:
 def _conversations() -> dict[str, JSON]:
     """The bodies of the conversations endpoints (`conversations.` before their names)."""
     text = msgspec.json.encode(read_schema(["conversations.json"])["$defs"])
-    text = text.replace(b'"#/$defs/item"', b'"#/components/schemas/input.item"')
-    bodies: dict[str, JSON] = msgspec.json.decode(text.replace(b'"#/$defs/', b'"#/components/schemas/conversations.'))
+    text = text.replace(b'"#/$defs/item"', _COMPONENTS + b'input.item"')
+    bodies: dict[str, JSON] = msgspec.json.decode(text.replace(b'"#/$defs/', _COMPONENTS + b"conversations."))
     return {f"conversations.{name}": entry for name, entry in bodies.items()}
 
 
-def _answer() -> dict[str, JSON]:
-    """The schemas of what the server says, from the structs that say it."""
-    kinds = [Response, AnyEvent, Known, FunctionTool, CustomTool, NamedChoice, AllowedTools, Conversation]
-    (_, events, items, *_rest), components = msgspec.json.schema_components(
-        kinds, schema_hook=_open_union, ref_template=_COMPONENT
+def _answer(schema: dict[str, JSON]) -> dict[str, JSON]:
+    """The definitions of what the server says, each a component."""
+    found: dict[str, JSON] = msgspec.json.decode(
+        msgspec.json.encode(schema["$defs"]).replace(b'"#/$defs/', _COMPONENTS)
     )
-    return components | {"Event": events, "Item": items}
-
-
-def _open_union(kind: type) -> dict[str, JSON]:
-    """The schema of a union that msgspec cannot tell apart alone (its `schema_hook`)."""
-    carried: dict[str, JSON] = {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}}
-    members: dict[Any, list[JSON]] = {
-        AnyItem: [_ref("Item"), carried],
-        AnyTool: [_ref("FunctionTool"), _ref("CustomTool"), carried],
-        AnyToolChoice: [_ref("NamedChoice"), _ref("AllowedTools"), {"enum": ["none", "auto", "required"]}],
-    }
-    return {"anyOf": members[kind]}
-
-
-def _ref(name: str) -> dict[str, JSON]:
-    return {"$ref": _COMPONENT.format(name=name)}
+    return found

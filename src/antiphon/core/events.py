@@ -3,6 +3,8 @@
 Knows nothing of order (that is `emitter`) nor of framing (that is `api.sse`).
 """
 
+from typing import get_args
+
 from msgspec import Struct
 
 from antiphon.core.items import JSON, AnyItem, Logprob, OutputText, ReasoningText, Refusal, SummaryText
@@ -208,3 +210,8 @@ AnyEvent = (
     | CustomInputDelta
     | CustomInputDone
 )
+
+
+def event_kinds() -> dict[str, type[Event]]:
+    """Every kind of event, by its `type` on the wire."""
+    return {str(kind.__struct_config__.tag): kind for kind in get_args(AnyEvent)}

@@ -3,6 +3,8 @@
 Knows nothing of the shape in which a contract tells it.
 """
 
+from typing import ClassVar, Literal
+
 
 class Problem(Exception):
     """A request that is refused, or a run that fails.
@@ -19,7 +21,11 @@ class Problem(Exception):
         seconds after which a retry makes sense, or None.
     retry
         what the client's SDK should do, told as `x-should-retry`; None leaves it to the SDK.
+    place
+        the part of the request that `param` belongs to.
     """
+
+    place: ClassVar[Literal["body", "query"]] = "body"
 
     def __init__(
         self,
@@ -46,6 +52,15 @@ class Problem(Exception):
     def type(self) -> str:
         """The `type` of the error object for this status (protocol §6, table)."""
         return ERROR_TYPE.get(self.status) or ("server_error" if self.status >= 500 else "invalid_request_error")
+
+
+class BadQuery(Problem):
+    """A 400 for a value of the query string; `param` is its name."""
+
+    place = "query"
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(400, "invalid_value", message, param=param)
 
 
 ERROR_TYPE = {401: "authentication_error", 403: "permission_error", 409: "idempotency_error", 429: "rate_limit_error"}

@@ -146,7 +146,8 @@ class Request(Struct, kw_only=True):
 
     `None` in a sampling field means that the client asked for nothing.
     `ignored` names what was asked and will not be done (`x-ignored-parameters`), `passed` the servers that the call
-    came through (`core.servers`).
+    came through (`core.servers`). `asked` is what the client's contract wants kept as it was given, since the
+    canonical form has no place for it, by its path.
     """
 
     model: str
@@ -180,6 +181,7 @@ class Request(Struct, kw_only=True):
     prompt_cache_key: str | None = None
     ignored: list[str] = []
     passed: tuple[str, ...] = ()
+    asked: JSON | UnsetType = UNSET
 
 
 def check_together(request: Request) -> None:

@@ -56,8 +56,19 @@ class ConversationRef(Struct, gc=False, frozen=True):
     id: str
 
 
+class Timing(Struct, gc=False, frozen=True):
+    """How long a response took, in seconds: to its first delta (None where there was none), and in all (None while
+    it lasts). It is measured, told by contracts whose usage has it, and no part of what is kept."""
+
+    first_token: float | None = None
+    total: float | None = None
+
+
 class Response(Struct, kw_only=True):
-    """The full set of keys of protocol §3, always emitted."""
+    """The full set of keys of protocol §3, always emitted.
+
+    `asked` stands only on what came through a contract that keeps more than the canonical form has (`Request.asked`).
+    """
 
     id: str
     object: Literal["response"] = "response"
@@ -92,6 +103,7 @@ class Response(Struct, kw_only=True):
     usage: Usage | None = None
     user: str | UnsetType = UNSET
     metadata: JSON = {}
+    asked: JSON | UnsetType = UNSET
 
 
 def respond(request: Request, *, id: str, created_at: int) -> Response:
@@ -127,6 +139,7 @@ def respond(request: Request, *, id: str, created_at: int) -> Response:
         truncation=request.truncation,
         user=request.user,
         metadata=request.metadata,
+        asked=request.asked,
     )
 
 

@@ -1,0 +1,116 @@
+"""Own: a contract that somebody writes: one TOML file over the codecs there are, looked through before it is used.
+
+Knows nothing of where the file was named, nor of what the contract is for.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from jsonschema_rs import Draft202012Validator, ValidationError
+from msgspec.structs import fields
+
+from antiphon.contract.codecs import ERRORS, HEADERS, ITEMS, REQUESTS, RESPONSES
+from antiphon.contract.contract import Contract, names, schemas_of, shipped
+from antiphon.contract.law import Law, LawError, law_of, tables
+from antiphon.core.events import event_kinds
+from antiphon.core.items import JSON
+from antiphon.core.request import Request
+from antiphon.core.response import Response
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_BASE = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_TOLD = frozenset(field.encode_name for field in fields(Response))
+_ASKED = frozenset(field.encode_name for field in fields(Request)) - {"ignored", "passed", "asked"}
+
+Wrong = tuple[str, str]
+"""A key, and what is wrong with it."""
+
+
+def read_file(path: Path) -> Contract:
+    """The contract that a file tells. Raises `LawError`, with the file and the key, for one that can't be used."""
+    file = str(path)
+    try:
+        said = tables(path.read_text("utf-8"), file)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise LawError(file, "", f"this can't be read: {fault}") from None
+    like = said.pop("like", None)
+    if like is not None:
+        if like not in names():
+            raise LawError(file, "like", f"there is no contract {like!r}; there are: {', '.join(names())}")
+        said = shipped(like) | said
+    law = law_of(said, file)
+    for key, told in wrong(law):
+        raise LawError(file, key, told)
+    try:
+        schema, answer = schemas_of(law, path.parent)
+    except LawError as fault:
+        raise LawError(file, "schemas", str(fault)) from None
+    for key, told in wrong_schemas(law, schema, answer):
+        raise LawError(file, key, told)
+    return Contract(law, schema, answer)
+
+
+def wrong(law: Law) -> Iterator[Wrong]:
+    """What is wrong with a law itself."""
+    if not _NAME.fullmatch(law.name):
+        yield "name", f"{law.name!r} is no name: a small letter, then small letters, digits, - and _"
+    if not _BASE.fullmatch(law.base):
+        yield "base", f"{law.base!r} is no path: it begins with / and does not end with it"
+    yield from _codecs(law)
+    for index, move in enumerate(law.moves):
+        if move.target.split(".")[0] not in _ASKED:
+            yield f"moves[{index}].to", f"a request has no field {move.target.split('.')[0]!r}"
+    yield from _values(law)
+    for index, name in enumerate(law.keep):
+        if name not in _TOLD:
+            yield f"keep[{index}]", f"a response has no field {name!r}"
+    known = event_kinds()
+    for name in [*law.events.renamed, *law.events.dropped]:
+        if name not in known:
+            yield "events", f"there is no event {name!r}"
+
+
+def _codecs(law: Law) -> Iterator[Wrong]:
+    chosen = law.codecs
+    named: list[tuple[str, Iterable[str], Iterable[str]]] = [
+        ("error", [chosen.error], ERRORS),
+        ("request", chosen.request, REQUESTS),
+        ("response", chosen.response, RESPONSES),
+        ("items", chosen.items, ITEMS),
+        ("headers", chosen.headers, HEADERS),
+    ]
+    for key, chosen_names, there in named:
+        for name in chosen_names:
+            if name not in there:
+                yield f"codecs.{key}", f"there is no codec {name!r}; there are: {', '.join(sorted(there))}"
+
+
+def _values(law: Law) -> Iterator[Wrong]:
+    """Defaults and forced values of fields that a request does not have, or can't hold."""
+    for table, given in (("defaults", law.defaults), ("forced", law.forced)):
+        for path, value in given.items():
+            if path.split(".")[0] not in _ASKED:
+                yield f"{table}.{path}", "a request has no such field"
+            elif "." not in path:
+                yield from _held(table, path, value)
+
+
+def _held(table: str, name: str, value: JSON) -> Iterator[Wrong]:
+    try:
+        msgspec.convert({"model": "m", name: value}, Request, dec_hook=lambda _, held: held)
+    except msgspec.ValidationError as fault:
+        yield f"{table}.{name}", str(fault).partition(" - at ")[0]
+
+
+def wrong_schemas(law: Law, schema: dict[str, JSON], answer: dict[str, JSON]) -> Iterator[Wrong]:
+    """What is wrong with the schemas of a contract, and with what its law says of their fields."""
+    for key, one in (("schema", schema), ("answer", answer)):
+        try:
+            Draft202012Validator(one)
+        except (ValidationError, ValueError) as fault:
+            yield key, str(fault).partition("\n")[0]
+    spoken_of = {path.split(".")[0] for path in [*law.refused, *law.later, *(move.source for move in law.moves)]}
+    for name in sorted(schema["properties"].keys() - _ASKED - spoken_of):
+        yield f"schema.properties.{name}", "a request has no such field: move it to one, refuse it, or leave it out"
