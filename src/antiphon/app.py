@@ -4,6 +4,7 @@ Knows nothing of commands. `run` serves until it is told to stop.
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,6 +104,7 @@ class App:
             self.fault = fault
             raise
         self._sweeper.start()
+        _collect_less()
 
     async def leave(self) -> None:
         """Nobody new comes in: hand background runs back, and give foreground runs their grace.
@@ -176,6 +178,16 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=settings.shutdown_grace + TOLD,
         )
     )
+
+
+def _collect_less() -> None:
+    """Spare the garbage collector what it finds nothing in: it would take a sixth of the server's time.
+
+    What was built up to now stays for good, and of what a request makes nearly all goes without it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _router(settings: Settings, telemetry: Telemetry, server: str) -> Router:

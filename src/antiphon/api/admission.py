@@ -6,7 +6,9 @@ this machine (DNS rebinding), another origin needs a setting, forwarded headers 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -71,17 +73,23 @@ class Admission(Struct, frozen=True):
         return origin
 
     def _names_us(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name == "localhost" or name.endswith(".localhost") or name in self.hosts:
-            return True
-        try:
-            address = ip_address(name)
-        except ValueError:
-            return False
-        return self.any_address or address.is_loopback
+        name, kind = _meant(host)
+        return kind == "loopback" or name in self.hosts or (kind == "address" and self.any_address)
+
+
+@lru_cache(maxsize=64)  # to read an address takes longer than all else that is looked at
+def _meant(host: str) -> tuple[str, Literal["loopback", "address", "name"]]:
+    """What a `Host` header names, without its port, and what that is."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return "", "name"
+    if name == "localhost" or name.endswith(".localhost"):
+        return name, "loopback"
+    try:
+        return name, "loopback" if ip_address(name).is_loopback else "address"
+    except ValueError:
+        return name, "name"
 
 
 def _same(origin: str, host: str) -> bool:

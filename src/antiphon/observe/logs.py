@@ -5,11 +5,10 @@ Knows nothing of prompts and outputs: signals carry none.
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-import structlog
-from structlog.typing import Processor
 
 from antiphon.core.signals import (
     Fault,
@@ -24,50 +23,78 @@ from antiphon.core.signals import (
 
 Format = Literal["console", "json"]
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_encoder = msgspec.json.Encoder(enc_hook=str)
 
+_EVENTS: dict[type, str] = {
+    RequestEnded: "request",
+    RunEnded: "run",
+    UpstreamCalled: "call",
+    ModelChanged: "model",
+    UpstreamChanged: "upstream",
+    Fault: "fault",
+}
 
-def _json(_logger: Any, _name: str, event: Any) -> bytes:
-    return _encoder.encode(event)
+Write = Callable[[str, str, dict[str, Any]], None]
+"""Writes a line: its level, what happened, and the fields."""
 
 
 def structured(form: Format, level: str) -> Callable[[Signal], None]:
     """A listener that writes to standard error. `level` is debug, info, warning or error."""
-    stamps: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
-    tty = form == "console"
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr) if tty else structlog.BytesLogger(sys.stderr.buffer),
-        processors=[*stamps, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if tty else _json],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        cache_logger_on_first_use=True,
-    )
+    write = _for_people() if form == "console" else _as_json()
+    least = _LEVELS[level]
 
     def listen(signal: Signal) -> None:
-        match signal:
-            case RequestEnded():
-                logger.info("request", **_fields(signal))
-            case RunEnded(status="failed"):
-                logger.warning("run", **_fields(signal))
-            case RunEnded():
-                logger.info("run", **_fields(signal))
-            case ModelChanged(state="lost" | "failed"):
-                logger.error("model", **_fields(signal))
-            case ModelChanged():
-                logger.info("model", **_fields(signal))
-            case UpstreamChanged(state="failing" | "unusable"):
-                logger.error("upstream", **_fields(signal))
-            case UpstreamChanged():
-                logger.info("upstream", **_fields(signal))
-            case UpstreamCalled(outcome="failed" | "broken"):
-                logger.warning("call", **_fields(signal))
-            case UpstreamCalled():
-                logger.debug("call", **_fields(signal))
-            case Fault():
-                logger.error("fault", **_fields(signal))
-            case Note(text, fields):
-                logger.info(text, **fields)
+        level, event = _heading(signal)
+        if _LEVELS[level] >= least:
+            write(level, event, signal.fields if isinstance(signal, Note) else _fields(signal))
 
     return listen
+
+
+def _heading(signal: Signal) -> tuple[str, str]:
+    """A signal's level, and what it is called."""
+    match signal:
+        case Note(text=text):
+            return "info", text
+        case RunEnded(status="failed") | UpstreamCalled(outcome="failed" | "broken"):
+            level = "warning"
+        case ModelChanged(state="lost" | "failed") | UpstreamChanged(state="failing" | "unusable") | Fault():
+            level = "error"
+        case UpstreamCalled():
+            level = "debug"
+        case _:
+            level = "info"
+    return level, _EVENTS[type(signal)]
+
+
+def _as_json() -> Write:
+    """A line is an object. No library stands between: two lines go out for each request."""
+    encode, out = msgspec.json.Encoder(enc_hook=str).encode, sys.stderr.buffer
+
+    def write(level: str, event: str, fields: dict[str, Any]) -> None:
+        stamp = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+        out.write(encode({"timestamp": stamp, "level": level, "event": event, **fields}) + b"\n")
+        out.flush()
+
+    return write
+
+
+def _for_people() -> Write:
+    import structlog
+
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+    )
+
+    def write(level: str, event: str, fields: dict[str, Any]) -> None:
+        getattr(logger, level)(event, **fields)
+
+    return write
 
 
 def _fields(signal: Signal) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 Knows nothing of HTTP: the door asks for the page.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -26,40 +29,45 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self._requests = Counter("antiphon_requests", "HTTP requests", ["method", "status"], registry=registry)
+
+        # Looking a series up is what costs most: `labels` takes ten times as long as the cache before it.
+        def counter(name: str, about: str, *labels: str) -> Callable[..., Counter]:
+            return cache(Counter(name, about, labels, registry=registry).labels)
+
+        def gauge(name: str, about: str, *labels: str) -> Callable[..., Gauge]:
+            return cache(Gauge(name, about, labels, registry=registry).labels)
+
+        def seconds(name: str, about: str, *labels: str) -> Callable[..., Histogram]:
+            return cache(Histogram(name, about, labels, buckets=_SECONDS, registry=registry).labels)
+
+        self._requests = counter("antiphon_requests", "HTTP requests", "method", "status")
         self._request_seconds = Histogram(
             "antiphon_request_seconds", "Time of an HTTP request", buckets=_SECONDS, registry=registry
         )
-        self._runs = Counter("antiphon_responses", "Responses that ended", ["model", "status"], registry=registry)
-        self._first = Histogram(
-            "antiphon_first_delta_seconds", "Time to the first delta", ["model"], buckets=_SECONDS, registry=registry
-        )
-        self._tokens = Counter("antiphon_tokens", "Tokens", ["model", "kind"], registry=registry)
-        self._ready = Gauge("antiphon_model_ready", "1 while the model is ready", ["model"], registry=registry)
-        self._upstream_ready = Gauge(
-            "antiphon_upstream_ready", "1 while the upstream can be asked", ["upstream"], registry=registry
-        )
-        by_model = ["upstream", "model"]
-        self._calls = Counter("antiphon_upstream_calls", "Calls", [*by_model, "outcome", "status"], registry=registry)
-        self._call_first = Histogram(
-            "antiphon_upstream_first_delta_seconds", "To the first delta", by_model, buckets=_SECONDS, registry=registry
-        )
-        self._call_tokens = Counter("antiphon_upstream_tokens", "Tokens", [*by_model, "kind"], registry=registry)
-        self._cost = Counter("antiphon_upstream_cost", "Cost, by the prices set", by_model, registry=registry)
+        self._runs = counter("antiphon_responses", "Responses that ended", "model", "status")
+        self._first = seconds("antiphon_first_delta_seconds", "Time to the first delta", "model")
+        self._tokens = counter("antiphon_tokens", "Tokens", "model", "kind")
+        self._ready = gauge("antiphon_model_ready", "1 while the model is ready", "model")
+        self._upstream_ready = gauge("antiphon_upstream_ready", "1 while the upstream can be asked", "upstream")
+        place = ("upstream", "model")
+        self._calls = counter("antiphon_upstream_calls", "Calls", *place, "outcome", "status")
+        self._call_first = seconds("antiphon_upstream_first_delta_seconds", "To the first delta", *place)
+        self._call_tokens = counter("antiphon_upstream_tokens", "Tokens", *place, "kind")
+        self._cost = counter("antiphon_upstream_cost", "Cost, by the prices set", *place)
         self._faults = Counter("antiphon_faults", "Faults of the server itself", registry=registry)
 
     def __call__(self, signal: Signal) -> None:
         """Count a signal."""
         match signal:
             case RequestEnded():
-                self._requests.labels(signal.method, str(signal.status)).inc()
+                self._requests(signal.method, signal.status).inc()
                 self._request_seconds.observe(signal.seconds)
             case RunEnded():
                 self._run(signal)
             case ModelChanged():
-                self._ready.labels(signal.model).set(1 if signal.state == "ready" else 0)
+                self._ready(signal.model).set(1 if signal.state == "ready" else 0)
             case UpstreamChanged():
-                self._upstream_ready.labels(signal.upstream).set(1 if signal.state == "ready" else 0)
+                self._upstream_ready(signal.upstream).set(1 if signal.state == "ready" else 0)
             case UpstreamCalled():
                 self._call(signal)
             case Fault():
@@ -71,18 +79,18 @@ class Metrics:
 
     def _call(self, signal: UpstreamCalled) -> None:
         place = (signal.upstream, signal.model)
-        self._calls.labels(*place, signal.outcome, str(signal.status)).inc()
+        self._calls(*place, signal.outcome, signal.status).inc()
         if signal.first_delta is not None:
-            self._call_first.labels(*place).observe(signal.first_delta)
-        self._call_tokens.labels(*place, "input").inc(signal.input_tokens)
-        self._call_tokens.labels(*place, "output").inc(signal.output_tokens)
+            self._call_first(*place).observe(signal.first_delta)
+        self._call_tokens(*place, "input").inc(signal.input_tokens)
+        self._call_tokens(*place, "output").inc(signal.output_tokens)
         if signal.cost:
-            self._cost.labels(*place).inc(signal.cost)
+            self._cost(*place).inc(signal.cost)
 
     def _run(self, signal: RunEnded) -> None:
-        self._runs.labels(signal.model, signal.status).inc()
+        self._runs(signal.model, signal.status).inc()
         if signal.first_delta is not None:
-            self._first.labels(signal.model).observe(signal.first_delta)
-        self._tokens.labels(signal.model, "input").inc(signal.input_tokens)
-        self._tokens.labels(signal.model, "cached").inc(signal.cached_tokens)
-        self._tokens.labels(signal.model, "output").inc(signal.output_tokens)
+            self._first(signal.model).observe(signal.first_delta)
+        self._tokens(signal.model, "input").inc(signal.input_tokens)
+        self._tokens(signal.model, "cached").inc(signal.cached_tokens)
+        self._tokens(signal.model, "output").inc(signal.output_tokens)

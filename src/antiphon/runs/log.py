@@ -8,9 +8,9 @@ nobody keeps encodes none. How far readers may see is said by whoever keeps the 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from antiphon.core.events import Event
+from antiphon.core.events import TERMINAL_EVENTS, Event
 from antiphon.core.fold import Fold
 from antiphon.core.ports import Chunk
 from antiphon.core.response import Response
@@ -52,7 +52,7 @@ class RunLog:
         self._known = len(self._told)
         self._ended = False
         self._waiting: list[asyncio.Future[None]] = []
-        self._closing: asyncio.Future[None] | None = None
+        self._closing: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         return len(self._told)
@@ -65,8 +65,9 @@ class RunLog:
     async def closed(self) -> None:
         """Wait until nothing follows."""
         if not self._ended:
-            self._closing = self._closing or asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._closing)
+            future = asyncio.get_running_loop().create_future()
+            self._closing.append(future)
+            await future
 
     def append(self, events: Sequence[Event]) -> None:
         """Add events. Nobody sees them yet."""
@@ -91,8 +92,8 @@ class RunLog:
         """Say that nothing follows."""
         self._ended = True
         self._wake()
-        if self._closing is not None and not self._closing.done():
-            self._closing.set_result(None)
+        closing, self._closing = self._closing, []
+        _tell(closing)
 
     def events(self, start: int) -> list[Event]:
         """The events from place `start` on, seen or not."""
@@ -104,16 +105,23 @@ class RunLog:
 
     def snapshot(self) -> Response:
         """The response as far as it may be known: the fold of the log."""
+        known = self._told[: self._known]
+        if known and isinstance(known[-1].event, TERMINAL_EVENTS):
+            return known[-1].event.response  # it tells all that the events before it do
         fold = Fold(self._first)
-        for told in self._told[: self._known]:
+        for told in known:
             fold.apply(told.event)
         return fold.snapshot()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        _tell(waiting)
+
+
+def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():  # whoever waited may have been cancelled
+            future.set_result(None)
 
 
 class Cursor:

@@ -6,7 +6,6 @@ Knows nothing of what the model answers, nor of where anything is kept.
 from msgspec.structs import replace
 
 from antiphon.core.items import Item
-from antiphon.core.offers import offers
 from antiphon.core.ports import Attachments, Models, Sealer, Store, Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
@@ -38,19 +37,18 @@ class Prompting:
         context.check(request, before)
         if request.store:
             request.input = context.with_ids(request.input)
-        run.seen = await self._seen(request, project, before)
-        self._render(run)  # a tool choice that can't be met is refused before anything is kept
+        run.prompt = self._render(run, await self._seen(request, project, before))
 
     async def gather_again(self, run: Run) -> None:
         """The same for a run that another process began: what it was made from stays, whatever went since."""
         request = run.request
         before = await context.before(self._store, run.project, run.id, len(request.input))
-        run.seen = await self._seen(request, run.project, before)
+        run.prompt = self._render(run, await self._seen(request, run.project, before))
 
     async def open(self, run: Run) -> Turn:
         """The model's turn; a prompt that is too long is shortened where the request allows it."""
-        model = self._models.get(run.request.model)
-        prompt = self._render(run)
+        prompt = run.gathered
+        model = self._models.get(prompt.model)
         try:
             return await model.open(prompt)
         except Problem as problem:
@@ -66,9 +64,8 @@ class Prompting:
         def seal(plaintext: bytes) -> str:
             return self._sealer.seal(run.project, KIND, plaintext)
 
-        offered = offers(request.tools, run.seen)
         sealing = Sealing(seal) if INCLUDE in request.include else Wrapping(seal)
-        return Voice(offered, None if request.parallel_tool_calls else 1, sealing)
+        return Voice(run.gathered.offers, None if request.parallel_tool_calls else 1, sealing)
 
     async def count(self, request: Request, project: str) -> int:
         """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""
@@ -80,6 +77,7 @@ class Prompting:
 
     async def _seen(self, request: Request, project: str, before: list[Item]) -> list[Item]:
         """The items as the model is to see them: thoughts opened, files as text, pictures at hand."""
+        attachments, sees = self._attachments, self._models.get(request.model).sees
 
         def unseal(text: str, param: str) -> bytes:
             return self._sealer.open(project, KIND, text, param=param)
@@ -87,13 +85,14 @@ class Prompting:
         origin = "conversation" if request.conversation is not None else "previous_response_id"
         found: list[Item] = []
         for items, place in ((remembered(before, unseal), origin), (opened(request.input, unseal), "input")):
-            texts = await self._attachments.files_as_text(items, place)
-            sees = self._models.get(request.model).sees
-            found += await self._attachments.pictures_at_hand(texts, place) if sees else texts
+            if items:
+                texts = await attachments.files_as_text(items, place)
+                found += await attachments.pictures_at_hand(texts, place) if sees else texts
         return found
 
-    def _render(self, run: Run) -> Prompt:
-        return render(run.request, run.seen, max_output_tokens=self._max_output_tokens, said=run.emitter.said())
+    def _render(self, run: Run, seen: list[Item]) -> Prompt:
+        said = run.emitter.said() if run.begun else []
+        return render(run.request, seen, max_output_tokens=self._max_output_tokens, said=said)
 
     async def _shortened(self, prompt: Prompt, size: int) -> Prompt:
         """The prompt with as few of its oldest items dropped as will do for a context of that size (protocol §8.4)."""

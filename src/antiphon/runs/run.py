@@ -7,9 +7,9 @@ import asyncio
 
 from antiphon.core.accounts import Principal
 from antiphon.core.emitter import Emitter
-from antiphon.core.items import Item
 from antiphon.core.ports import Claim
 from antiphon.core.problems import Problem
+from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
 from antiphon.core.response import Response
 from antiphon.runs.ids import new_id, now
@@ -26,8 +26,8 @@ class Run:
     record
         scope and key of its idempotency record, where it was asked for under a key: then its
         answer is kept for the retry, and it goes on without a reader.
-    seen
-        what stands before the request's input and the input itself, as the model is to see them.
+    prompt
+        what the model is to see, once it has been gathered.
     epoch
         the lease under which it writes; 0 where nobody has to claim it.
     adopted
@@ -42,7 +42,7 @@ class Run:
         self.request_id = request_id
         self.emitter = Emitter(response, new_id=new_id, now=now)
         self.log = RunLog(response)
-        self.seen: list[Item] = []
+        self.prompt: Prompt | None = None
         self.refusal: Problem | None = None
         self.promised = False
         self.record: tuple[str, str] | None = None
@@ -72,6 +72,12 @@ class Run:
     def begun(self) -> bool:
         """Whether anything was told of it."""
         return len(self.log) > 0
+
+    @property
+    def gathered(self) -> Prompt:
+        """The prompt, of a run for which it has been gathered."""
+        assert self.prompt is not None, "a run whose prompt nobody gathered"
+        return self.prompt
 
     def promise(self) -> None:
         """From now on a fault is told in the stream."""

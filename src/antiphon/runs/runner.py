@@ -206,7 +206,7 @@ class Runner:
         run.ending()
         await self._begin(run, keeping)
         run.log.append(run.emitter.finish(outcome))
-        response = run.emitter.fold.snapshot()
+        response = run.emitter.fold.response  # nothing is open any more
         try:
             await keeping.ended(response)
         except StaleEpoch:
