@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from antiphon.core.accounts import Ledger, Roster
+from antiphon.core.accounts import Holdings, Ledger, Roster
 from antiphon.core.deltas import Delta
 from antiphon.core.items import JSON, Item
 from antiphon.core.prices import Prices
@@ -331,7 +331,7 @@ class Records(Protocol):
         ...
 
 
-class Store(Responses, Conversations, Queue, Records, Roster, Ledger, Protocol):
+class Store(Responses, Conversations, Queue, Records, Roster, Ledger, Holdings, Protocol):
     """An engine that keeps everything."""
 
     async def start(self) -> None:

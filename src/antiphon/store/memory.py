@@ -5,9 +5,9 @@ Knows nothing of runs or of HTTP. It is the plain twin of the engines that keep:
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.core.items import Item
@@ -25,42 +25,12 @@ from antiphon.core.ports import (
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
 from antiphon.core.wire import decode_response, pack
+from antiphon.store.exported import ConversationLine, ItemLine, Line, ResponseLine, events_line, line, record_line
 from antiphon.store.memory_accounts import MemoryRoster
 from antiphon.store.memory_ledger import End, MemoryLedger
+from antiphon.store.memory_rows import Held, Row, claim_of, expired, items_of, page_of, response_of
 from antiphon.store.memory_turns import Items, Kept, Turn
-from antiphon.store.paging import choose
-from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversation, no_parent, told
-
-
-class Row(Struct, eq=False):
-    """A response that is kept, without its items. `lease_until` and the other times are unix seconds."""
-
-    project: str
-    id: str
-    turn: Turn
-    json: bytes
-    background: bool
-    follows: str | None
-    conversation: str | None
-    request: bytes | None
-    expires_at: int | None
-    position: int
-    ended_at: float | None = None
-    epoch: int = 0
-    lease_until: float = 0.0
-    chunks: list[Chunk] = []
-
-
-class Held(Struct, eq=False):
-    """A conversation that is kept: its items, each with the position at which it joined."""
-
-    conversation: Conversation
-    tip: int = 0
-    items: list[tuple[int, Kept]] = []
-
-    def kept(self) -> list[Kept]:
-        """The items, oldest first."""
-        return [kept for _, kept in self.items]
+from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversation, no_parent
 
 
 class MemoryStore(MemoryRoster, MemoryLedger):
@@ -106,21 +76,17 @@ class MemoryStore(MemoryRoster, MemoryLedger):
     async def get(self, project: str, response_id: str) -> Response | None:
         """The response as it was kept last, or None."""
         row = self._row(project, response_id)
-        if row is None:
-            return None
-        response = decode_response(row.json)
-        response.output = _items(row.turn.outputs)
-        return response if row.ended_at is not None else told(response, row.chunks)
+        return None if row is None else response_of(row)
 
     async def history(self, project: str, response_id: str) -> list[Item] | None:
         """Every item up to and including that response's output."""
         row = self._row(project, response_id)
-        return None if row is None else _items([*row.turn.inherited(), *row.turn.inputs, *row.turn.outputs])
+        return None if row is None else items_of([*row.turn.inherited(), *row.turn.inputs, *row.turn.outputs])
 
     async def inputs(self, project: str, response_id: str, query: PageQuery) -> Page | None:
         """A page of what that response was made from."""
         row = self._row(project, response_id)
-        return None if row is None else _page([*row.turn.inherited(), *row.turn.inputs], query)
+        return None if row is None else page_of([*row.turn.inherited(), *row.turn.inputs], query)
 
     async def log(self, project: str, response_id: str) -> list[Chunk]:
         """The response's log."""
@@ -178,12 +144,12 @@ class MemoryStore(MemoryRoster, MemoryLedger):
     async def turns(self, project: str, conversation_id: str) -> list[Item] | None:
         """Every item of the conversation."""
         held = self._held.get((project, conversation_id))
-        return None if held is None else _items(held.kept())
+        return None if held is None else items_of(held.kept())
 
     async def items(self, project: str, conversation_id: str, query: PageQuery) -> Page | None:
         """A page of its items."""
         held = self._held.get((project, conversation_id))
-        return None if held is None else _page(held.kept(), query)
+        return None if held is None else page_of(held.kept(), query)
 
     async def remove(self, project: str, conversation_id: str, item_id: str) -> bool:
         """Take every item of that id out of the conversation."""
@@ -201,7 +167,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
         for row in self._running.values():
             if row.background and row.lease_until < now and response_id in (None, row.id):
                 row.lease_until = until
-                return _claim(row)
+                return claim_of(row)
         return None
 
     async def renew(self, project: str, response_id: str, epoch: int, until: float) -> None:
@@ -214,7 +180,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
 
     async def interrupted(self) -> list[Claim]:
         """Foreground runs in progress. After a start there are none: what was in memory is gone."""
-        return [_claim(row) for row in self._running.values() if not row.background]
+        return [claim_of(row) for row in self._running.values() if not row.background]
 
     # Records
 
@@ -234,10 +200,31 @@ class MemoryStore(MemoryRoster, MemoryLedger):
         """Forget a record."""
         self._records.pop((project, scope, key), None)
 
+    # Holdings
+
+    async def export(self, project: str) -> AsyncIterator[bytes]:
+        """Every row of a project as a line of JSON."""
+        for one in list(self._lines(project)):
+            yield line(one)
+
+    async def purge(self, project: str) -> int:
+        """Forget every row of a project, for good."""
+        gone = self._purge_accounts(project) + self._purge_ledger(project)
+        for row in [row for row in self._rows.values() if row.project == project]:
+            self._forget(row)
+            gone += 1
+        tables: list[dict[Any, Any]] = [self._held, self._records]
+        for table in tables:
+            keys = [key for key in table if key[0] == project]
+            gone += len(keys)
+            for key in keys:
+                del table[key]
+        return gone
+
     async def sweep(self, now: int, log_before: int) -> int:
         """Forget a small batch of what is past its time."""
-        expired = [row for row in self._rows.values() if _expired(row, now)][:BATCH]
-        for row in expired:
+        past = [row for row in self._rows.values() if expired(row, now)][:BATCH]
+        for row in past:
             self._forget(row)
         ended = [row for row in self._rows.values() if row.ended_at is not None and row.ended_at < log_before]
         logs = [row for row in ended if row.chunks][:BATCH]
@@ -246,7 +233,27 @@ class MemoryStore(MemoryRoster, MemoryLedger):
         old = [key for key, record in self._records.items() if record.created_at <= now - RECORD_LIFE][:BATCH]
         for key in old:
             del self._records[key]
-        return len(expired) + len(logs) + len(old)
+        return len(past) + len(logs) + len(old)
+
+    def _lines(self, project: str) -> Iterator[Line]:
+        yield from self._account_lines(project)
+        shown: list[Kept] = []
+        for row in [row for (owner, _), row in self._rows.items() if owner == project]:
+            response, turn = response_of(row), row.turn
+            shown += [*turn.inputs, *turn.outputs]
+            yield ResponseLine(
+                response=response, input=items_of(turn.inputs), follows=row.follows, expires_at=row.expires_at
+            )
+            yield from (events_line(row.id, chunk) for chunk in row.chunks)
+        for held in [held for (owner, _), held in self._held.items() if owner == project]:
+            shown += held.kept()
+            yield ConversationLine(conversation=held.conversation, items=items_of(held.kept()))
+        known = {id(kept) for kept in shown}
+        yield from (ItemLine(item=kept.item()) for kept in self._items.of(project) if id(kept) not in known)
+        for (owner, scope, key), record in self._records.items():
+            if owner == project:
+                yield record_line(scope, key, record)
+        yield from self._ledger_lines(project)
 
     # What the ledger asks
 
@@ -259,7 +266,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
 
     def _row(self, project: str, response_id: str) -> Row | None:
         row = self._rows.get((project, response_id))
-        return None if row is None or _expired(row, self._clock()) else row
+        return None if row is None or expired(row, self._clock()) else row
 
     def _runs(self, project: str, response_id: str, epoch: int) -> Row:
         row = self._running.get((project, response_id))
@@ -336,30 +343,3 @@ def _done(write: Callable[[], None]) -> Awaitable[None]:
     except (Problem, StaleEpoch) as refusal:
         future.set_exception(refusal.with_traceback(None))  # whose frames would hold on to what is deleted later
     return future
-
-
-def _expired(row: Row, now: float) -> bool:
-    return row.ended_at is not None and row.expires_at is not None and row.expires_at <= now
-
-
-def _items(kept: Sequence[Kept]) -> list[Item]:
-    return [one.item() for one in kept]
-
-
-def _page(kept: Sequence[Kept], query: PageQuery) -> Page:
-    places, more = choose([one.id for one in kept], query)
-    return Page([kept[place].item() for place in places], more)
-
-
-def _claim(row: Row) -> Claim:
-    row.epoch += 1
-    return Claim(
-        project=row.project,
-        response=decode_response(row.json),
-        inputs=_items(row.turn.inputs),
-        follows=row.follows,
-        conversation=row.conversation,
-        request=row.request or b"",
-        epoch=row.epoch,
-        chunks=list(row.chunks),
-    )

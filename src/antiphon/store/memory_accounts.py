@@ -3,17 +3,20 @@
 Knows nothing of who holds a key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
 from antiphon.core.accounts import DEFAULT_PROJECT, Key, Project, Roll
+from antiphon.store.exported import Line, ProjectLine, key_line
+from antiphon.store.rules import fresh_default, without
 
 
 class MemoryRoster:
     """Satisfies the `Roster` port. `clock` gives unix seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._projects = {DEFAULT_PROJECT: fresh_default(clock())}
         self._keys: dict[str, Key] = {}
         self._keyed = False
@@ -50,7 +53,20 @@ class MemoryRoster:
         if key_id in self._keys:
             self._keys[key_id] = replace(self._keys[key_id], last_used_at=at)
 
+    def _account_lines(self, project: str) -> Iterator[Line]:
+        if project in self._projects:
+            yield ProjectLine(project=self._projects[project])
+        yield from (key_line(key) for _, key in sorted(self._keys.items()) if key.project == project)
 
-def fresh_default(now: float) -> Project:
-    """The project of an open server, as it is at first."""
-    return Project(id=DEFAULT_PROJECT, name=DEFAULT_PROJECT, created_at=int(now))
+    def _purge_accounts(self, project: str) -> int:
+        """Forget a project and its keys; other projects' keys can't choose it any more."""
+        keys = [key for key in self._keys.values() if key.project == project]
+        for key in keys:
+            del self._keys[key.id]
+        for key in [key for key in self._keys.values() if project in key.projects]:
+            self._keys[key.id] = without(key, project)
+        known = self._projects.pop(project, None)
+        if project == DEFAULT_PROJECT:
+            self._projects[project] = fresh_default(self._clock())
+        self._version += 1
+        return len(keys) + int(known is not None and project != DEFAULT_PROJECT)

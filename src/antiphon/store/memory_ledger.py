@@ -5,7 +5,7 @@ Knows nothing of prices, and of a response only its end.
 
 import asyncio
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from antiphon.core.accounts import Charge, Settlement, UsageQuery, UsageSum
 from antiphon.core.response import Response
+from antiphon.store.exported import Line, SumLine, usage_line
 from antiphon.store.rules import settled_late
 
 YOUNG: Final = 100_000
@@ -90,6 +91,21 @@ class MemoryLedger:
     def _ended(self, project: str, response_id: str) -> End | None:
         """How the response has ended; None where it is not kept."""
         raise NotImplementedError
+
+    def _ledger_lines(self, project: str) -> Iterator[Line]:
+        for (owner, _), entry in self._entries.items():
+            if owner == project:
+                yield usage_line(entry.charge, entry.end)
+        yield from (SumLine(usage=one) for one in self._sums.values() if one.project == project)
+
+    def _purge_ledger(self, project: str) -> int:
+        rows = [key for key in self._entries if key[0] == project]
+        sums = [group for group, one in self._sums.items() if one.project == project]
+        for key in rows:
+            del self._entries[key]
+        for group in sums:
+            del self._sums[group]
+        return len(rows) + len(sums)
 
     def _fold(self) -> None:
         """Sum up the older half, where it is closed."""

@@ -61,6 +61,11 @@ class Items:
         known = self._known.get((project, id))
         return known[-1]() if known else None
 
+    def of(self, project: str) -> list[Kept]:
+        """Every item of a project that something reaches."""
+        known = [ones for (owner, _), ones in self._known.items() if owner == project]
+        return [kept for ones in known for one in ones if (kept := one()) is not None]
+
     def keep(self, project: str, items: Sequence[Item]) -> list[Kept]:
         """Items as they are kept: the known one where id and content equal the newest of that id."""
         return [self._keep(project, outward(item), pack(item)) for item in items]

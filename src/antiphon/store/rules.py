@@ -5,7 +5,9 @@ Knows nothing of engines.
 
 from collections.abc import Sequence
 
-from antiphon.core.accounts import Charge, Settlement
+from msgspec.structs import replace
+
+from antiphon.core.accounts import DEFAULT_PROJECT, Charge, Key, Project, Settlement
 from antiphon.core.fold import Fold
 from antiphon.core.items import Item
 from antiphon.core.ports import Chunk
@@ -60,6 +62,16 @@ def told(response: Response, chunks: Sequence[Chunk]) -> Response:
         for line in chunk.data.split(b"\n"):
             fold.apply(decode_event(line))
     return fold.snapshot()
+
+
+def fresh_default(now: float) -> Project:
+    """The project of an open server, as it is at first."""
+    return Project(id=DEFAULT_PROJECT, name=DEFAULT_PROJECT, created_at=int(now))
+
+
+def without(key: Key, project: str) -> Key:
+    """The key, when that project is not among those that it may choose any more."""
+    return replace(key, projects=tuple(other for other in key.projects if other != project))
 
 
 def settled_late(charge: Charge, response: Response | None, ended_at: float | None) -> Settlement:

@@ -16,6 +16,7 @@ from antiphon.core.ports import Chunk, Claim, Conversation, Opening, Page, PageQ
 from antiphon.core.response import Response
 from antiphon.core.wire import pack
 from antiphon.store import sqlite_conversations as conversations
+from antiphon.store import sqlite_holdings as holdings
 from antiphon.store import sqlite_queue as runs
 from antiphon.store import sqlite_responses as responses
 from antiphon.store import sqlite_retention as retention
@@ -174,6 +175,14 @@ class SqliteStore(SqliteBooks):
     async def withdraw(self, project: str, scope: str, key: str) -> None:
         """Forget a record."""
         await self._submit(retention.withdraw, project, scope, key)
+
+    # Holdings
+
+    async def purge(self, project: str) -> int:
+        """Forget every row of a project, and write the database anew, so that nothing of it is left in any page."""
+        gone = await self._change(holdings.purge, project)
+        await self._writer.rebuild()
+        return gone
 
     async def sweep(self, now: int, log_before: int) -> int:
         """Forget a small batch of what is past its time."""

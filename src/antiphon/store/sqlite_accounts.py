@@ -20,9 +20,13 @@ STAMP = "accounts.stamp"
 
 def roll(c: sqlite3.Connection) -> Roll:
     """Everything, as it is now."""
-    keys = [_key(*row) for row in c.execute(SQL["keys"])]
     projects = [msgspec.json.decode(row[0], type=Project) for row in c.execute(SQL["projects"])]
-    return Roll(keys, projects, c.execute(SQL["keyed"]).fetchone() is not None)
+    return Roll(every_key(c), projects, c.execute(SQL["keyed"]).fetchone() is not None)
+
+
+def every_key(c: sqlite3.Connection) -> list[Key]:
+    """Every project's keys."""
+    return [key_of(*row) for row in c.execute(SQL["keys"])]
 
 
 def keep_project(w: Writing, project: Project) -> None:
@@ -68,5 +72,6 @@ def stamp(folder: Path) -> None:
     os.utime(path, ns=(now, now))
 
 
-def _key(body: bytes, last_used_at: int | None) -> Key:
+def key_of(body: bytes, last_used_at: int | None) -> Key:
+    """The key of a row."""
     return msgspec.structs.replace(msgspec.json.decode(body, type=Key), last_used_at=last_used_at)

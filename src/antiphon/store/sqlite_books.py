@@ -1,20 +1,25 @@
 """Keys, projects and usage in SQLite, for the server and for commands beside it.
 
-Knows nothing of responses. What each call does stands in `sqlite_accounts` and `sqlite_ledger`.
+Knows nothing of responses. What each call does stands in `sqlite_accounts`, `sqlite_ledger` and
+`sqlite_holdings`.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from antiphon.core.accounts import Charge, Key, Project, Roll, Settlement, UsageQuery, UsageSum
 from antiphon.store import sqlite_accounts as accounts
+from antiphon.store import sqlite_holdings as holdings
 from antiphon.store import sqlite_ledger as ledger
+from antiphon.store.exported import Line, line
 from antiphon.store.sqlite_folder import environmental, problem, reading
 from antiphon.store.sqlite_writer import Writer
 
@@ -22,6 +27,8 @@ T = TypeVar("T")
 
 READERS = 2
 """Threads that read: a long history does not hold up a short answer."""
+AT_ONCE = 100
+"""Rows that an export reads before it gives them out."""
 
 
 class SqliteBooks:
@@ -99,10 +106,23 @@ class SqliteBooks:
         """The sums."""
         return await self._read(ledger.usage, query)
 
-    async def _change(self, call: Callable[..., None], *arguments: Any) -> None:
+    # Holdings
+
+    async def export(self, project: str) -> AsyncIterator[bytes]:
+        """Every row of a project as a line of JSON, all of one moment."""
+        loop = asyncio.get_running_loop()
+        # Closed in this order: the thread has left the connection when that is closed.
+        with contextlib.closing(reading(self._folder)) as connection, ThreadPoolExecutor(1, "antiphon-export") as pool:
+            rows = holdings.lines(connection, project)
+            while some := await loop.run_in_executor(pool, _told, connection, rows):
+                for one in some:
+                    yield one
+
+    async def _change(self, call: Callable[..., T], *arguments: Any) -> T:
         """A change that every process on this machine has to see; those that hold what was read see it by the stamp."""
-        await self._submit(call, *arguments)
+        result = await self._submit(call, *arguments)
         accounts.stamp(self._folder)
+        return result
 
     def _connect(self) -> None:
         self._own.connection = reading(self._folder)
@@ -115,14 +135,29 @@ class SqliteBooks:
     def _look(self, look: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         """One consistent look, on a reader's thread."""
         connection: sqlite3.Connection = self._own.connection
-        try:
+        with _explained():
             connection.execute("BEGIN")
             try:
                 return look(connection, *arguments)
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
-        except sqlite3.Error as fault:
-            if environmental(fault):
-                raise problem(fault) from fault
-            raise
+
+
+def _told(connection: sqlite3.Connection, rows: Iterator[Line]) -> list[bytes]:
+    """The next lines of an export; none at its end. One transaction, so that all are of one moment."""
+    with _explained():
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
+        return [line(row) for row in islice(rows, AT_ONCE)]
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """A disk that fails is told as a `Problem`."""
+    try:
+        yield
+    except sqlite3.Error as fault:
+        if environmental(fault):
+            raise problem(fault) from fault
+        raise

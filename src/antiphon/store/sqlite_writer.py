@@ -47,6 +47,7 @@ class Writer:
         self._folder = folder
         self._clock = clock
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._rebuilds: queue.SimpleQueue[asyncio.Future[None]] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -79,6 +80,17 @@ class Writer:
             self._calls.put((call, arguments, future))
         return future
 
+    async def rebuild(self) -> None:
+        """Have the database written anew after the calls before, so that nothing deleted is left in it.
+
+        Raises `Problem` 503 where that can't be done, for want of room for instance.
+        """
+        assert self._loop is not None, "the store was not started"
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._rebuilds.put(future)
+        await self.submit(_nothing)  # so that the writer looks
+        await future
+
     def _run(self, ready: "asyncio.Future[None]") -> None:
         try:
             connection = sqlite_folder.writing(self._folder)
@@ -108,6 +120,8 @@ class Writer:
             else:
                 if batch:
                     self._settle(_commit(writing, batch))
+                while not self._rebuilds.empty():
+                    self._settle([_rebuilt(writing, self._rebuilds.get())])
                 if ended:
                     return
             if writing.purge and time.monotonic() > purged + PURGE_WAIT:
@@ -180,6 +194,20 @@ def scrubbed_away(connection: sqlite3.Connection, largest: int) -> bool:
     except sqlite3.Error:
         return False
     return _purged(connection)
+
+
+def _rebuilt(writing: Writing, future: "asyncio.Future[None]") -> Outcome:
+    """Rebuild the database, however large; where a reader still looks, the log is emptied later."""
+    try:
+        writing.connection.execute("VACUUM")
+    except sqlite3.Error as fault:
+        return future, None, _told(fault)
+    writing.purge = not _purged(writing.connection)
+    return future, None, None
+
+
+def _nothing(writing: Writing) -> None:
+    """A call that changes nothing."""
 
 
 def _tell(outcomes: list[Outcome]) -> None:
