@@ -38,7 +38,7 @@ def forget(w: Writing, project: str, conversation_id: str) -> bool:
     found = _thread(w.connection, project, conversation_id)
     if found is None:
         return False
-    w.execute(SQL["delete"], (conversation_id,))
+    w.execute(SQL["delete"], (conversation_id, project))
     trim(w, found[0])
     return True
 
@@ -49,7 +49,7 @@ def add(w: Writing, project: str, conversation_id: str, items: list[Named]) -> b
     if found is None:
         return False
     thread, tip = found
-    w.execute(SQL["advance"], (tip + 1, conversation_id))
+    w.execute(SQL["advance"], (tip + 1, conversation_id, project))
     take_in(w, Place(project, thread, tip + 1), items, None)
     return True
 

@@ -210,7 +210,7 @@ def _place(w: Writing, begun: Begun) -> Place:
         thread, tip = found
         if w.execute(CONVERSATIONS["busy"], (thread,)).fetchone() is not None:
             raise locked(begun.conversation)
-        w.execute(CONVERSATIONS["advance"], (tip + 1, begun.conversation))
+        w.execute(CONVERSATIONS["advance"], (tip + 1, begun.conversation, project))
         return Place(project, thread, tip + 1)
     if begun.follows is None:
         return Place(project, w.new_thread(), 0)

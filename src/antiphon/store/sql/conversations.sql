@@ -8,7 +8,7 @@ SELECT created_at, metadata FROM conversation WHERE id = ? AND project = ?;
 SELECT thread, tip FROM conversation WHERE id = ? AND project = ?;
 
 -- name: advance
-UPDATE conversation SET tip = ? WHERE id = ?;
+UPDATE conversation SET tip = ? WHERE id = ? AND project = ?;
 
 -- name: busy
 -- A response of the conversation that runs.
@@ -18,7 +18,7 @@ SELECT 1 FROM response WHERE thread = ? AND ended_at IS NULL AND conversation IS
 UPDATE conversation SET metadata = ? WHERE id = ? AND project = ?;
 
 -- name: delete
-DELETE FROM conversation WHERE id = ?;
+DELETE FROM conversation WHERE id = ? AND project = ?;
 
 -- name: turns
 SELECT i.body FROM entry e JOIN item i ON i.id = e.item AND i.project = ?
