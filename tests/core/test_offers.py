@@ -1,11 +1,13 @@
 """Tools as a model sees them, and which of them it may call (protocol §2.3, §2.4)."""
 
+from typing import Any
+
 import pytest
 
 from antiphon.core.items import Passed
-from antiphon.core.offers import Choice, Grammar, choose, offers
+from antiphon.core.offers import Choice, Grammar, choose, forced, offers, placed
 from antiphon.core.problems import Problem
-from antiphon.core.request import AllowedTools, CustomTool, FunctionTool, NamedChoice, PassedTool, ToolChoice
+from antiphon.core.request import AllowedTools, CustomTool, FunctionTool, NamedChoice, PassedTool, Request, ToolChoice
 
 SPACE = {"type": "namespace", "name": "crm", "tools": [{"type": "function", "name": "find"}]}
 TOOLS = [
@@ -69,3 +71,39 @@ def test_a_choice_of_nothing_is_refused(choice: ToolChoice, param: str) -> None:
 def test_required_needs_a_tool() -> None:
     with pytest.raises(Problem, match="at least one tool"):
         choose([], "required")
+
+
+def test_every_tool_has_its_place() -> None:
+    inner = {"type": "namespace", "name": "inner", "tools": [{"type": "custom", "name": "c"}]}
+    outer = {"type": "namespace", "name": "outer", "tools": [{"type": "function", "name": "f"}, inner]}
+    brought = Passed({"type": "tool_search_output", "tools": [{"type": "web_search"}, inner]})
+    asked = Request(model="m", tools=[TOOLS[0], PassedTool(outer)], input=[Passed({"type": "mcp_list_tools"}), brought])
+    assert [(tool.type if isinstance(tool, PassedTool) else tool.name, place) for tool, place in placed(asked)] == [
+        ("find", "tools[0]"),
+        ("f", "tools[1].tools[0]"),
+        ("c", "tools[1].tools[1].tools[0]"),
+        ("web_search", "input[1].tools[0]"),
+        ("c", "input[1].tools[1].tools[0]"),
+    ]
+
+
+@pytest.mark.parametrize("tools", [[3], [{"type": "function"}], [{"name": "f"}]])
+def test_what_is_no_tool_is_refused_with_its_place(tools: Any) -> None:
+    space = {"type": "namespace", "name": "n", "tools": tools}
+    for asked, param in (
+        (Request(model="m", tools=[PassedTool(space)]), "tools[0].tools[0]"),
+        (
+            Request(model="m", input=[Passed({"type": "additional_tools", "tools": [space]})]),
+            "input[0].tools[0].tools[0]",
+        ),
+    ):
+        with pytest.raises(Problem) as told:
+            list(placed(asked))
+        assert (told.value.status, told.value.param) == (400, param)
+
+
+def test_a_choice_demands_what_it_names() -> None:
+    one = NamedChoice(type="function", name="find")
+    assert forced(one) == [one] == forced(AllowedTools(mode="required", tools=[one]))
+    free: list[ToolChoice] = ["auto", "required", "none", AllowedTools(tools=[one])]
+    assert [forced(choice) for choice in free] == [[], [], [], []]

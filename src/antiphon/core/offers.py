@@ -8,11 +8,22 @@ a server would have to run are not offered here.
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from antiphon.core.items import JSON, Item, Passed
 from antiphon.core.problems import Problem
-from antiphon.core.request import AllowedTools, CustomTool, FunctionTool, NamedChoice, Tool, ToolChoice, tool_from_json
+from antiphon.core.request import (
+    AllowedTools,
+    CustomTool,
+    FunctionTool,
+    NamedChoice,
+    PassedTool,
+    Request,
+    Tool,
+    ToolChoice,
+    tool_from_json,
+)
 
 Kind = Literal["function", "custom", "shell", "local_shell", "apply_patch", "tool_search"]
 
@@ -73,6 +84,9 @@ HOSTED = frozenset(
     }
 )
 """Kinds of tools that a server runs: offered by whoever runs them."""
+
+_BRINGING = frozenset({"additional_tools", "tool_search_output"})
+"""Kinds of items that bring tools."""
 
 _CUSTOM = {
     "type": "object",
@@ -166,6 +180,29 @@ def choose(offered: list[Offer], choice: ToolChoice) -> Choice:
             return Choice(mode="required", names=_named(offered, choice, "tool_choice"))
 
 
+def placed(request: Request) -> Iterator[tuple[Tool, str]]:
+    """Every tool of a request, those that its items bring and those in namespaces too, with its place.
+
+    Raises `Problem` 400 `invalid_value` for what is no tool inside another or in an item.
+    """
+    for number, tool in enumerate(request.tools):
+        yield from _within(tool, f"tools[{number}]")
+    for number, item in enumerate(request.input):
+        if isinstance(item, Passed) and item.type in _BRINGING:
+            yield from _inside(item.value.get("tools"), f"input[{number}]")
+
+
+def forced(choice: ToolChoice) -> list[NamedChoice]:
+    """The tools of which a choice demands a call, by name or kind; none where any will do, or no call."""
+    match choice:
+        case NamedChoice():
+            return [choice]
+        case AllowedTools(mode="required", tools=named):
+            return named
+        case _:
+            return []
+
+
 def _named(offered: list[Offer], choice: NamedChoice, path: str) -> frozenset[str]:
     """The offers that a named choice means; a hosted tool is nobody's offer, so that it means none."""
     by_name = isinstance(choice.name, str)
@@ -184,8 +221,25 @@ def _no_tool(message: str, path: str) -> Problem:
     return Problem(400, "invalid_value", message, param=path)
 
 
+def _within(tool: Tool, place: str) -> Iterator[tuple[Tool, str]]:
+    if isinstance(tool, PassedTool) and tool.type == "namespace":
+        yield from _inside(tool.value.get("tools"), place)
+    else:
+        yield tool, place
+
+
+def _inside(values: JSON, place: str) -> Iterator[tuple[Tool, str]]:
+    for number, value in enumerate(values or ()):
+        inner = f"{place}.tools[{number}]"
+        try:
+            tool = tool_from_json(value)
+        except msgspec.ValidationError as fault:
+            raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=inner) from None
+        yield from _within(tool, inner)
+
+
 def _brought(item: Item) -> list[Tool]:
-    if isinstance(item, Passed) and item.type in ("additional_tools", "tool_search_output"):
+    if isinstance(item, Passed) and item.type in _BRINGING:
         return [tool_from_json(tool) for tool in item.value.get("tools") or []]
     return []
 

@@ -3,24 +3,12 @@
 Knows nothing of prompts, and nothing of the upstream but what it takes.
 """
 
-from collections.abc import Iterator
 from typing import NoReturn
 
-import msgspec
-
-from antiphon.core.items import CustomToolCallOutput, FunctionCallOutput, InputFile, InputImage, Item, Message, Passed
-from antiphon.core.offers import HOSTED, choose, offers
+from antiphon.core.items import CustomToolCallOutput, FunctionCallOutput, InputFile, InputImage, Item, Message
+from antiphon.core.offers import HOSTED, forced, offers, placed
 from antiphon.core.problems import Problem
-from antiphon.core.request import (
-    AllowedTools,
-    CustomTool,
-    JsonSchemaFormat,
-    NamedChoice,
-    PassedTool,
-    Request,
-    Tool,
-    tool_from_json,
-)
+from antiphon.core.request import CustomTool, JsonSchemaFormat, PassedTool, Request, ToolChoice
 from antiphon.models.answer_check import validator
 from antiphon.models.llama_grammar import BadGrammar, input_rules
 from antiphon.models.upstream import Takes
@@ -41,13 +29,13 @@ def ignored(request: Request, takes: frozenset[Takes]) -> list[str]:
     if request.reasoning.summary is not None:
         names.append("reasoning.summary")
     unheld: set[str] = set()
-    for tool, place in _placed(request):
+    for tool, place in placed(request):
         if isinstance(tool, PassedTool) and tool.type in HOSTED:
             names.append(place)
         elif isinstance(tool, CustomTool) and _has_grammar(tool, place) and "grammar" not in takes:
             names.append(f"{place}.format")
             unheld.add(tool.name)
-    _refuse_forced(request, unheld)
+    _refuse_forced(request.tool_choice, unheld)
     _check_format(request)
     return names
 
@@ -73,31 +61,6 @@ def refuse_files(item: Item, place: str) -> None:
         _refuse("This model can't read files of this kind.", place)
 
 
-def _placed(request: Request) -> Iterator[tuple[Tool, str]]:
-    """Every tool of the request, those in its items and in namespaces too, with its place."""
-    for number, tool in enumerate(request.tools):
-        yield from _within(tool, f"tools[{number}]")
-    for number, item in enumerate(request.input):
-        if isinstance(item, Passed) and item.type in {"additional_tools", "tool_search_output"}:
-            yield from _inside(item.value.get("tools"), f"input[{number}]")
-
-
-def _within(tool: Tool, place: str) -> Iterator[tuple[Tool, str]]:
-    if isinstance(tool, PassedTool) and tool.type == "namespace":
-        yield from _inside(tool.value.get("tools"), place)
-    else:
-        yield tool, place
-
-
-def _inside(values: object, place: str) -> Iterator[tuple[Tool, str]]:
-    for number, value in enumerate(values if isinstance(values, list) else ()):
-        inner = f"{place}.tools[{number}]"
-        try:
-            yield from _within(tool_from_json(value), inner)
-        except msgspec.ValidationError as fault:
-            raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=inner) from None
-
-
 def _has_grammar(tool: CustomTool, place: str) -> bool:
     offer = offers([tool], [])[0]
     if offer.grammar is None:
@@ -110,20 +73,15 @@ def _has_grammar(tool: CustomTool, place: str) -> bool:
     return True
 
 
-def _refuse_forced(request: Request, unheld: set[str]) -> None:
+def _refuse_forced(choice: ToolChoice, unheld: set[str]) -> None:
     """Refuse a choice that leaves only what is not there, or what can't be promised."""
-    choice = request.tool_choice
-    named = [choice] if isinstance(choice, NamedChoice) else []
-    if isinstance(choice, AllowedTools) and choice.mode == "required":
-        named = choice.tools
-    hosted = [one.type for one in named if one.type in HOSTED]
-    if hosted:
-        offered = offers(request.tools, request.input)
-        if not choose(offered, choice).names:
-            _refuse(f"The tool '{hosted[0]}' is not there, so that it can't be forced.", "tool_choice")
-    if named and all(one.type == "custom" and one.name in unheld for one in named):
+    named = forced(choice)
+    here = [one for one in named if one.type not in HOSTED]
+    if named and not here:
+        _refuse(f"The tool '{named[0].type}' is not there, so that it can't be forced.", "tool_choice")
+    if here and all(one.type == "custom" and one.name in unheld for one in here):
         _refuse(
-            f"This model's server can't hold the tool '{named[0].name}' to its grammar, so that it can't be forced.",
+            f"This model's server can't hold the tool '{here[0].name}' to its grammar, so that it can't be forced.",
             "tool_choice",
         )
 

@@ -3,21 +3,18 @@
 Knows nothing of prompts and of the engine.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NoReturn
 
-import msgspec
 from msgspec import UNSET
 
-from antiphon.core.items import InputImage, Passed
-from antiphon.core.offers import HOSTED, Offer, choose, offers
+from antiphon.core.items import InputImage
+from antiphon.core.offers import HOSTED, Offer, forced, offers, placed
 from antiphon.core.problems import Problem
-from antiphon.core.request import AllowedTools, JsonSchemaFormat, NamedChoice, PassedTool, Request, Tool, tool_from_json
-from antiphon.models.llama_grammar import BadGrammar, arguments, callable_offers, input_rules, text_schema
+from antiphon.core.request import JsonSchemaFormat, PassedTool, Request, Tool, ToolChoice
+from antiphon.models.llama_grammar import BadGrammar, arguments, input_rules, text_schema
 from antiphon.models.llama_prompt import refuse_unseen
 from antiphon.models.llama_schema import Enforceable, LeftOut, Unusable
-
-_UNOFFERED = HOSTED | {"computer"}
 
 
 def ignored(request: Request) -> list[str]:
@@ -30,9 +27,9 @@ def ignored(request: Request) -> list[str]:
     for number, item in enumerate(request.input):
         refuse_unseen(item, f"input[{number}]", (InputImage,))  # of files whoever gathers the prompt makes text
     names = _sampling(request)
-    for tool, place in _placed(request):
+    for tool, place in placed(request):
         names += _tool(tool, place)
-    _refuse_forced(request)
+    _refuse_forced(request.tool_choice)
     return names + _format(request)
 
 
@@ -49,34 +46,8 @@ def _sampling(request: Request) -> list[str]:
     return names
 
 
-def _placed(request: Request) -> Iterator[tuple[Tool, str]]:
-    """Every tool of the request, those in its items and in namespaces too, with its place."""
-    for number, tool in enumerate(request.tools):
-        yield from _within(tool, f"tools[{number}]")
-    for number, item in enumerate(request.input):
-        if isinstance(item, Passed) and item.type in {"additional_tools", "tool_search_output"}:
-            for inner, value in enumerate(item.value.get("tools") or []):
-                place = f"input[{number}].tools[{inner}]"
-                try:
-                    yield from _within(tool_from_json(value), place)
-                except msgspec.ValidationError as fault:
-                    raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=place) from None
-
-
-def _within(tool: Tool, place: str) -> Iterator[tuple[Tool, str]]:
-    if not isinstance(tool, PassedTool) or tool.type != "namespace":
-        yield tool, place
-        return
-    for number, value in enumerate(tool.value.get("tools") or []):
-        inner = f"{place}.tools[{number}]"
-        try:
-            yield from _within(tool_from_json(value), inner)
-        except msgspec.ValidationError as fault:
-            raise Problem(400, "invalid_value", f"This is no tool: {fault}", param=inner) from None
-
-
 def _tool(tool: Tool, place: str) -> list[str]:
-    if isinstance(tool, PassedTool) and tool.type in _UNOFFERED:
+    if isinstance(tool, PassedTool) and tool.type in HOSTED:
         return [place]
     return [name for offer in offers([tool], []) for name in _offer(offer, place)]
 
@@ -124,21 +95,9 @@ def _refuse(what: str, param: str, fault: LeftOut) -> NoReturn:
     raise Problem(400, "invalid_json_schema", message, param=param)
 
 
-def _refuse_forced(request: Request) -> None:
+def _refuse_forced(choice: ToolChoice) -> None:
     """Refuse a choice that leaves only tools which are not here. One for what a history brings is seen to later."""
-    choice = request.tool_choice
-    if isinstance(choice, NamedChoice) and choice.type in _UNOFFERED:
-        _refuse_hosted(choice.type)
-    if not isinstance(choice, AllowedTools) or choice.mode != "required":
-        return
-    hosted = [tool.type for tool in choice.tools if tool.type in _UNOFFERED]
-    if not hosted:
-        return
-    offered = offers(request.tools, request.input)
-    if not callable_offers(offered, choose(offered, choice)):
-        _refuse_hosted(hosted[0])
-
-
-def _refuse_hosted(kind: str) -> NoReturn:
-    message = f"The tool '{kind}' is not there, so that it can't be forced."
-    raise Problem(400, "unsupported_parameter", message, param="tool_choice")
+    named = forced(choice)
+    if named and all(one.type in HOSTED for one in named):
+        message = f"The tool '{named[0].type}' is not there, so that it can't be forced."
+        raise Problem(400, "unsupported_parameter", message, param="tool_choice")
