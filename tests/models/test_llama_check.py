@@ -16,7 +16,7 @@ from antiphon.core.request import (
     tool_choice_from_json,
     tool_from_json,
 )
-from antiphon.models.llama_check import ignored
+from antiphon.models import llama_check
 
 OPEN: Any = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
 FUNCTION: Any = {"type": "function", "name": "f", "parameters": {"type": "object"}}
@@ -26,6 +26,10 @@ def request(*tools: Any, choice: Any = "auto", **more: Any) -> Request:
     return Request(
         model="m", tools=[tool_from_json(tool) for tool in tools], tool_choice=tool_choice_from_json(choice), **more
     )
+
+
+def ignored(asked: Request) -> list[str]:
+    return llama_check.ignored(asked, thinks=False)
 
 
 def refused(asked: Request) -> Problem:
@@ -58,6 +62,7 @@ def test_what_is_asked_for_and_ignored_is_named() -> None:
         top_k=5,
     )
     assert ignored(asked) == ["reasoning.effort", "reasoning.summary", "text.verbosity", "service_tier"]
+    assert llama_check.ignored(asked, thinks=True) == ["reasoning.summary", "text.verbosity", "service_tier"]
     assert ignored(request(service_tier="auto", text=Text(verbosity="medium"))) == []
 
 

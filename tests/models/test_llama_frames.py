@@ -9,6 +9,8 @@ frames = st.one_of(
     st.builds(f.Loading, texts),
     st.builds(f.Broken, texts),
     st.builds(f.Prepared, st.integers(0, 9), st.lists(st.integers(0, 1 << 20)), st.integers(0, 9)),
+    st.builds(f.Prepared, st.just(1), st.just([5]), st.just(0), after=st.lists(st.integers(0, 9))),
+    st.builds(f.ThoughtPiece, st.integers(0, 9), texts),
     st.builds(
         f.Piece,
         st.integers(0, 9),

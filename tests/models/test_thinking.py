@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from antiphon.core.deltas import CallBegun, Delta, ReasoningDelta, Stop, TextDelta, UsageDelta
 from antiphon.core.items import Logprob
-from antiphon.models.thinking import ThinkingSplitter, opened_by, shared_out, thinks
+from antiphon.models.thinking import ThinkingSplitter, shared_out, tag_of
 
 Told = tuple[str, str]
 
@@ -179,8 +179,6 @@ def test_all_is_thought_where_the_answer_never_came() -> None:
     assert counted(ThinkingSplitter("<think>", lambda _: 1), ["hm", "hm"], UsageDelta(5, 3)).reasoning_tokens == 2
 
 
-def test_a_template_tells_whether_its_model_thinks_and_a_prompt_whether_it_has_begun_to() -> None:
-    assert thinks("{%- if '</think>' in content %}") and not thinks("{{ messages }}")
-    assert opened_by("<|im_start|>assistant\n<think>\n") == "<think>"
-    assert opened_by("…<thinking>") == "<thinking>"
-    assert opened_by("<think>\n\n</think>\n\n") is None and opened_by("") is None
+def test_a_template_tells_whether_its_model_thinks() -> None:
+    assert tag_of("{%- if '</think>' in content %}") == "<think>" and tag_of("{{ messages }}") is None
+    assert tag_of("…</thinking>") == "<thinking>"

@@ -11,9 +11,10 @@ from pathlib import Path
 from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.ports import ModelInfo, Readiness, Telemetry, Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, Sampling
+from antiphon.core.prompt import Prompt
 from antiphon.core.request import Request
 from antiphon.models import llama_frames as f
+from antiphon.models.gguf import chat_template
 from antiphon.models.llama_check import ignored
 from antiphon.models.llama_grammar import Plan, plan
 from antiphon.models.llama_options import LlamaOptions, default_threads
@@ -21,7 +22,9 @@ from antiphon.models.llama_process import Call, LlamaProcess, Lost
 from antiphon.models.llama_prompt import begun, called, messages
 from antiphon.models.llama_queue import LlamaQueue
 from antiphon.models.llama_speech import Speech
+from antiphon.models.llama_thought import budget, thinking
 from antiphon.models.llama_turn import LlamaTurn
+from antiphon.models.thinking import TAGS, ThinkingSplitter, tag_of
 
 __all__ = ["LlamaModel", "LlamaOptions"]
 
@@ -33,7 +36,8 @@ class LlamaModel:
 
     What is counted: `input_tokens` are those of the rendered prompt, the template's marks included;
     `output_tokens` are those that were generated, the one that ended the answer included, as the
-    engine counts them; `cached_tokens` are those of the prompt that the engine did not read again.
+    engine counts them, and `reasoning_tokens` those of them that came before the end of the thought;
+    `cached_tokens` are those of the prompt that the engine did not read again.
     """
 
     continues = True
@@ -59,6 +63,7 @@ class LlamaModel:
             niceness=options.niceness,
             batch_seconds=options.batch_seconds,
         )
+        self._tag = tag_of(chat_template(path))
         self._process = LlamaProcess(name, load, options.load_seconds, telemetry)
 
     def info(self) -> ModelInfo:
@@ -96,12 +101,12 @@ class LlamaModel:
 
     def check(self, request: Request) -> list[str]:
         """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`llama_check`)."""
-        return ignored(request)
+        return ignored(request, thinks=self._tag is not None)
 
     async def count(self, prompt: Prompt) -> int:
         """Tokens of the rendered prompt. Raises `Problem` 503 while the model isn't there."""
         prepared = await self._prepare(prompt, plan(prompt))
-        return len(prepared.tokens) - prepared.said
+        return prepared.input
 
     async def open(self, prompt: Prompt) -> Turn:
         """Accept a prompt. The turn begins to wait for its slot here, and says something once it has one.
@@ -117,7 +122,7 @@ class LlamaModel:
         if called(prompt):
             return _all_said(prepared, "stop")
         context = self.info().context
-        size = len(prepared.tokens)
+        size = len(prepared.tokens) + len(prepared.after)
         if size + 1 > context:
             raise Problem(
                 400,
@@ -131,7 +136,7 @@ class LlamaModel:
             return _all_said(prepared, "length")
         if begun(prompt):
             planned = Plan()  # text goes on as text
-        return self._admit(prepared, bound, prompt.sampling, planned)
+        return self._admit(prepared, bound, prompt, planned)
 
     async def busy(self) -> int:
         """How many of the engine's slots are at work, as the engine itself says."""
@@ -145,13 +150,15 @@ class LlamaModel:
         """The prompt's tokens. A child that is lost meanwhile is waited for, once more."""
         said, told = messages(prompt), begun(prompt)
         opening = f"{planned.reply}\n" if told and planned.reply else planned.opening
+        thought = thinking(prompt, self._tag)
         if self._arriving >= self._options.queue + self._options.slots:
             raise self._full()
         self._arriving += 1
         try:
             for _ in range(2):
                 await self._process.ready()
-                answer = await self._process.call(lambda call: f.Prepare(call, said, told, opening)).heard.get()
+                call = self._process.call(lambda call: f.Prepare(call, said, told, opening, thought))
+                answer = await call.heard.get()
                 if not isinstance(answer, Lost):
                     break
         finally:
@@ -168,11 +175,11 @@ class LlamaModel:
             case _:
                 raise Problem(503, "model_loading", "The model's process was lost; it is back soon.", retry_after=5)
 
-    def _admit(self, prepared: f.Prepared, bound: int, sampling: Sampling, planned: Plan) -> LlamaTurn:
+    def _admit(self, prepared: f.Prepared, bound: int, prompt: Prompt, planned: Plan) -> LlamaTurn:
         self._tickets += 1
         ticket = self._tickets
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        match self._queue.offer(ticket, len(prepared.tokens) + bound):
+        match self._queue.offer(ticket, len(prepared.tokens) + len(prepared.after) + bound):
             case "full":
                 raise self._full()
             case "runs":
@@ -185,7 +192,7 @@ class LlamaModel:
             await place
             await self._process.ready()
             call = self._process.call(
-                lambda call: self._run(call, prepared.tokens, bound, sampling, planned.grammar),
+                lambda call: self._run(call, prepared, bound, prompt, planned.grammar),
                 ended=lambda: self._free(ticket),
             )
             begun.append(call)
@@ -197,7 +204,7 @@ class LlamaModel:
             else:
                 self._free(ticket)
 
-        return LlamaTurn(start, leave, prepared.said, Speech(planned))
+        return LlamaTurn(start, leave, prepared, ThinkingSplitter(self._tag), Speech(planned))
 
     def _free(self, ticket: int) -> None:
         self._places.pop(ticket, None)
@@ -206,10 +213,13 @@ class LlamaModel:
             if not place.done():
                 place.set_result(None)
 
-    def _run(self, id: int, tokens: list[int], bound: int, sampling: Sampling, grammar: str | None) -> f.Run:
+    def _run(self, id: int, prepared: f.Prepared, bound: int, prompt: Prompt, grammar: str | None) -> f.Run:
+        sampling, thought = prompt.sampling, None
+        if prepared.after and self._tag is not None:
+            thought = f.Thought(budget(prompt.reasoning.effort, bound), TAGS[self._tag], prepared.after)
         return f.Run(
             id=id,
-            tokens=tokens,
+            tokens=prepared.tokens,
             max_tokens=bound,
             temperature=_or(sampling.temperature, 1.0),
             top_p=_or(sampling.top_p, 1.0),
@@ -220,6 +230,7 @@ class LlamaModel:
             top_logprobs=sampling.top_logprobs,
             seed=self._options.seed,
             grammar=grammar,
+            thought=thought,
         )
 
     def _full(self) -> Problem:
@@ -233,7 +244,8 @@ class LlamaModel:
 
 async def _all_said(prepared: f.Prepared, reason: str) -> AsyncIterator[list[Delta]]:
     """The turn of an answer that was at its end before it was interrupted."""
-    yield [UsageDelta(len(prepared.tokens) - prepared.said, prepared.said), Stop(reason)]
+    usage = UsageDelta(prepared.input, prepared.said, reasoning_tokens=prepared.thought)
+    yield [usage, Stop(reason)]
 
 
 def _or(value: float | None, otherwise: float) -> float:

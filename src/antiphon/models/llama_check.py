@@ -17,8 +17,8 @@ from antiphon.models.llama_prompt import refuse_unseen
 from antiphon.models.llama_schema import Enforceable, LeftOut, Unusable
 
 
-def ignored(request: Request) -> list[str]:
-    """The parameters that are asked for and will not be done, by their places.
+def ignored(request: Request, *, thinks: bool) -> list[str]:
+    """The parameters that are asked for and will not be done, by their places; `thinks` says whether the model can.
 
     Raises `Problem` 400: `unsupported_parameter` for pictures and a hosted tool that is forced;
     `invalid_json_schema` for a schema that can't be enforced under `strict`, or at all;
@@ -26,17 +26,17 @@ def ignored(request: Request) -> list[str]:
     """
     for number, item in enumerate(request.input):
         refuse_unseen(item, f"input[{number}]", (InputImage,))  # of files whoever gathers the prompt makes text
-    names = _sampling(request)
+    names = _manner(request)
+    if request.reasoning.effort not in {None, "none"} and not thinks:
+        names.insert(0, "reasoning.effort")
     for tool, place in placed(request):
         names += _tool(tool, place)
     _refuse_forced(request.tool_choice)
     return names + _format(request)
 
 
-def _sampling(request: Request) -> list[str]:
+def _manner(request: Request) -> list[str]:
     names = []
-    if request.reasoning.effort not in {None, "none"}:
-        names.append("reasoning.effort")
     if request.reasoning.summary is not None:
         names.append("reasoning.summary")
     if request.text.verbosity not in {UNSET, "medium"}:

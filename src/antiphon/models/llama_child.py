@@ -42,7 +42,7 @@ class Child:
         with self._lock:
             self._unsent += f.framed(frame)
             now = time.monotonic()
-            if isinstance(frame, f.Piece) and now - self._sent < _HELD:
+            if isinstance(frame, f.ThoughtPiece | f.Piece) and now - self._sent < _HELD:
                 return
             self._sent = now
             data, self._unsent = memoryview(bytes(self._unsent)), bytearray()

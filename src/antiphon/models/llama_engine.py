@@ -12,9 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from antiphon.core.items import JSON, Logprob, TopLogprob
-from antiphon.models.llama_frames import Done, Failed, Load, Loaded, Loading, Piece, Prepare, Prepared, Run
+from antiphon.models.llama_frames import (
+    Done,
+    Failed,
+    Load,
+    Loaded,
+    Loading,
+    Piece,
+    Prepare,
+    Prepared,
+    Run,
+    Thought,
+    ThoughtPiece,
+)
+from antiphon.models.llama_thought import framed, line
 
 BATCHES = (16, 512)
 """The smallest and the largest batch of a prefill, in tokens; smaller ones cost a third of the speed."""
@@ -78,19 +92,60 @@ class Engine:
 
     def prepare(self, call: Prepare) -> Prepared:
         """Render and tokenize. Raises `Refused` where the template refuses the messages."""
-        rendered = self._post("/apply-template", {"messages": msgspec.to_builtins(call.messages)})["prompt"]
-        tokens = self._tokens(rendered, special=True)
-        # The begun answer is tokenized by itself: what it says must not be read as the template's marks.
-        opening = self._tokens(call.opening, special=False) if call.opening else []
-        said = self._tokens(call.said, special=False) if call.said else []
-        return Prepared(call.id, tokens + opening + said, len(said))
+        ask: dict[str, JSON] = {"messages": msgspec.to_builtins(call.messages)}
+        if call.thinking is not None:
+            wanted = call.thinking.had != ""
+            ask["chat_template_kwargs"] = {"enable_thinking": wanted, "thinking": wanted}  # a template has one of them
+        prompt, closing = framed(self._post("/apply-template", ask)["prompt"], call.thinking)
+        tokens = self._tokens(prompt, add_special=True, parse_special=True)
+        # What the model says is tokenized by itself: it must not be read as the template's marks.
+        between = [*self._tokens(closing, parse_special=True), *self._tokens(call.opening)]
+        had = call.thinking.had if call.thinking is not None and closing else ""
+        if had is None:
+            return Prepared(call.id, tokens, said=0, after=between)
+        thought, said = self._tokens(line(had)), self._tokens(call.said)
+        return Prepared(call.id, [*tokens, *thought, *between, *said], len(thought) + len(said), len(thought))
 
     def busy(self) -> int:
         """How many slots are at work."""
         return sum(slot["is_processing"] for slot in self._get("/slots"))
 
-    def run(self, run: Run, stopped: Callable[[], bool], tell: Callable[[Piece], None]) -> Done | Failed:
-        """Answer, telling each piece, until the end or until `stopped`, which is asked between batches."""
+    def run(self, run: Run, stopped: Callable[[], bool], tell: Callable[[ThoughtPiece | Piece], None]) -> Done | Failed:
+        """Think where that is asked for, and answer, telling each piece, until the end or until `stopped`.
+
+        That is asked between batches.
+        """
+        if run.thought is None:
+            return self._write(run, _asked(run), stopped, tell)
+        pieces: list[str] = []
+
+        def hear(piece: Piece) -> None:
+            pieces.append(piece.text)
+            tell(ThoughtPiece(run.id, piece.text))
+
+        thought = self._write(run, _asked_to_think(run, run.thought), stopped, hear)
+        if isinstance(thought, Failed):
+            return thought
+        left = run.max_tokens - thought.output
+        if left <= 0:
+            return replace(thought, cut=True, thought=thought.output)
+        # The engine still has nearly all of this in its slot.
+        tokens = [*run.tokens, *self._tokens(line("".join(pieces))), *run.thought.after]
+        answer = self._write(run, _asked(run) | {"prompt": tokens, "max_tokens": left}, stopped, tell)
+        if isinstance(answer, Failed):
+            return answer
+        return replace(
+            answer,
+            prompt=thought.prompt + len(run.thought.after),
+            cached=thought.cached,
+            output=thought.output + answer.output,
+            thought=thought.output,
+        )
+
+    def _write(
+        self, run: Run, ask: dict[str, JSON], stopped: Callable[[], bool], tell: Callable[[Piece], None]
+    ) -> Done | Failed:
+        """Have the engine write one text."""
         end: Done | Failed | None = None
 
         def hear(chunk: dict[str, Any]) -> bool:
@@ -102,7 +157,7 @@ class Engine:
             return stopped()
 
         try:
-            answer = self._server.handle_completions(_asked(run), hear)
+            answer = self._server.handle_completions(ask, hear)
         except (ValueError, RuntimeError) as fault:
             return Failed(run.id, 400 if isinstance(fault, ValueError) else 500, str(fault))
         if isinstance(answer, dict) and "error" in answer:
@@ -152,8 +207,10 @@ class Engine:
         (first, began), (last, ended) = marks[-2], marks[-1]
         return (last - first) / max(ended - began, 1e-6)
 
-    def _tokens(self, text: str, *, special: bool) -> list[int]:
-        ask = {"content": text, "add_special": special, "parse_special": special}
+    def _tokens(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> list[int]:
+        if not text:
+            return []
+        ask = {"content": text, "add_special": add_special, "parse_special": parse_special}
         tokens: list[int] = self._post("/tokenize", ask)["tokens"]
         return tokens
 
@@ -200,6 +257,12 @@ def _asked(run: Run) -> dict[str, JSON]:
     if run.top_logprobs is not None:
         ask["logprobs"] = max(1, run.top_logprobs)  # 0 would turn them off altogether
     return ask
+
+
+def _asked_to_think(run: Run, thought: Thought) -> dict[str, JSON]:
+    """As the answer, but free, and to its end tag, which some vocabularies have as a token that is not text."""
+    ask = _asked(run) | {"max_tokens": thought.budget, "stop": [thought.end], "preserved_tokens": [thought.end]}
+    return {key: value for key, value in ask.items() if key not in {"grammar", "logprobs"}}
 
 
 def _heard(run: Run, chunk: dict[str, Any]) -> tuple[Piece | None, Done | Failed | None]:

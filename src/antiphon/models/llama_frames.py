@@ -23,6 +23,13 @@ class Said(Struct, frozen=True):
     content: str
 
 
+class Thinking(Struct, frozen=True):
+    """The thought before an answer: its tag, and what was thought ("" for nothing); None where it is still to come."""
+
+    tag: str
+    had: str | None = None
+
+
 class Load(Struct, tag=True, kw_only=True):
     """Parent: load this model. The first frame of all. `batch` is None where no speed was measured yet."""
 
@@ -40,19 +47,30 @@ class Load(Struct, tag=True, kw_only=True):
 class Prepare(Struct, tag=True):
     """Parent: render the messages by the chat template, begin the answer, and tokenize it.
 
-    `opening` is put into the model's mouth as a part of the prompt; `said` it has said before.
+    `thinking` is None for a model that does not think. `opening` is put into the model's mouth as a part of
+    the prompt; `said` it has said before.
     """
 
     id: int
     messages: list[Said]
     said: str = ""
     opening: str = ""
+    thinking: Thinking | None = None
+
+
+class Thought(Struct):
+    """What is to be thought before the answer: `budget` tokens at most, to the tag `end`; then stands `after`."""
+
+    budget: int
+    end: str
+    after: list[int]
 
 
 class Run(Struct, tag=True, kw_only=True):
     """Parent: answer these tokens. `top_logprobs` is None where no log-probabilities are wanted.
 
-    `grammar` is what the answer has to match, for llguidance; None leaves it free.
+    `grammar` is what the answer has to match, for llguidance; None leaves it free. `max_tokens` are
+    those of the thought and of the answer.
     """
 
     id: int
@@ -67,6 +85,7 @@ class Run(Struct, tag=True, kw_only=True):
     top_logprobs: int | None
     seed: int | None
     grammar: str | None = None
+    thought: Thought | None = None
 
 
 class Cancel(Struct, tag=True):
@@ -107,11 +126,31 @@ class Broken(Struct, tag=True):
 
 
 class Prepared(Struct, tag=True):
-    """Child: the prompt's tokens; the last `said` of them are the beginning of the answer."""
+    """Child: the prompt's tokens.
+
+    said, thought
+        how many of them the model has said before, and how many of those as thought.
+    after
+        where a thought is to come: what has to stand between it and the answer; else nothing.
+    """
 
     id: int
     tokens: list[int]
     said: int
+    thought: int = 0
+    after: list[int] = []
+
+    @property
+    def input(self) -> int:
+        """The tokens that are not the model's own."""
+        return len(self.tokens) - self.said + len(self.after)
+
+
+class ThoughtPiece(Struct, tag=True):
+    """Child: text of the thought, whole characters only."""
+
+    id: int
+    text: str
 
 
 class Piece(Struct, tag=True):
@@ -123,13 +162,17 @@ class Piece(Struct, tag=True):
 
 
 class Done(Struct, tag=True, kw_only=True):
-    """Child: a run's end. `output` counts the token that ended the text too, as the engine does."""
+    """Child: a run's end. `output` counts the token that ended the text too, as the engine does.
+
+    `thought` are those of `output` that were thought, its end tag included.
+    """
 
     id: int
     cut: bool
     prompt: int
     cached: int
     output: int
+    thought: int = 0
 
 
 class Surveyed(Struct, tag=True):
@@ -148,7 +191,7 @@ class Failed(Struct, tag=True):
 
 
 ToChild = Load | Prepare | Run | Cancel | Survey
-ToParent = Loading | Loaded | Broken | Prepared | Piece | Done | Surveyed | Failed
+ToParent = Loading | Loaded | Broken | Prepared | ThoughtPiece | Piece | Done | Surveyed | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: "msgspec.msgpack.Decoder[ToChild]" = msgspec.msgpack.Decoder(ToChild)

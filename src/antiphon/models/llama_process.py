@@ -181,7 +181,7 @@ class LlamaProcess:
 
     def _take(self, frame: f.ToParent) -> None:
         match frame:
-            case f.Piece():
+            case f.ThoughtPiece() | f.Piece():
                 if call := self._calls.get(frame.id):
                     call.heard.put_nowait(frame)
             case f.Done() | f.Failed() | f.Prepared() | f.Surveyed():

@@ -5,11 +5,12 @@ Knows nothing of how it was admitted, nor of the process behind the call.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from antiphon.core.deltas import Delta, Stop, UsageDelta
+from antiphon.core.deltas import Delta, Stop, TextDelta, UsageDelta
 from antiphon.core.problems import Problem
 from antiphon.models import llama_frames as f
 from antiphon.models.llama_process import Call, Heard, Lost
 from antiphon.models.llama_speech import Speech
+from antiphon.models.thinking import ThinkingSplitter
 
 
 class LlamaTurn:
@@ -19,19 +20,28 @@ class LlamaTurn:
         waits for the turn's place and begins it.
     leave
         gives the place up, cancelling what has begun; called once, at the latest by `aclose`.
-    said
-        tokens of the answer that stood in the prompt already; they count as output.
+    prepared
+        the prompt; what the model has said in it already counts as output.
+    thought
+        reads the thought before the answer, where there is one.
     speech
         reads the answer; nothing was told to it yet.
     """
 
     def __init__(
-        self, start: Callable[[], Awaitable[Call]], leave: Callable[[], None], said: int, speech: Speech
+        self,
+        start: Callable[[], Awaitable[Call]],
+        leave: Callable[[], None],
+        prepared: f.Prepared,
+        thought: ThinkingSplitter,
+        speech: Speech,
     ) -> None:
         self._start = start
         self._leave = leave
-        self._said = said
+        self._prepared = prepared
+        self._thought = thought
         self._speech = speech
+        self._answering = False
         self._call: Call | None = None
         self._ended = False
 
@@ -49,11 +59,8 @@ class LlamaTurn:
         try:
             if self._call is None:
                 self._call = await self._start()
-                batch = self._speech.begin()
-            else:
-                batch = []
             heard = self._call.heard
-            batch += self._deltas(await heard.get())
+            batch = self._deltas(await heard.get())
             while not self._ended and not heard.empty():
                 batch += self._deltas(heard.get_nowait())
         except BaseException:
@@ -69,17 +76,12 @@ class LlamaTurn:
 
     def _deltas(self, frame: Heard) -> list[Delta]:
         match frame:
+            case f.ThoughtPiece(text=text):
+                return self._thought.feed([TextDelta(text)])
             case f.Piece(text=text, logprobs=logprobs):
-                return self._speech.feed(text, logprobs)
+                return [*self._begin(), *self._speech.feed(text, logprobs)]
             case f.Done():
-                self._ended = True
-                self._speech.finish(cut=frame.cut)
-                usage = UsageDelta(
-                    input_tokens=frame.prompt - self._said,
-                    output_tokens=frame.output + self._said,
-                    cached_tokens=min(frame.cached, frame.prompt - self._said),
-                )
-                return [usage, Stop("length" if frame.cut else "stop")]
+                return self._end(frame)
             case f.Failed(status=status, message=message):
                 code = "server_error" if status >= 500 else "invalid_prompt"
                 raise Problem(status, code, f"The model's engine failed: {message}")
@@ -87,6 +89,27 @@ class LlamaTurn:
                 raise Problem(500, "server_error", "The model's process was lost while it answered; it is back soon.")
             case _:
                 raise AssertionError(f"no part of a turn: {frame!r}")
+
+    def _begin(self) -> list[Delta]:
+        """What goes before the answer: the rest of the thought, and what is put into the model's mouth."""
+        if self._answering:
+            return []
+        self._answering = True
+        return [*self._thought.finish(), *self._speech.begin()]
+
+    def _end(self, done: f.Done) -> list[Delta]:
+        self._ended = True
+        # A limit may cut the thought; then there is no answer to begin.
+        found = self._thought.finish() if 0 < done.output == done.thought else self._begin()
+        self._speech.finish(cut=done.cut)
+        said, prompt = self._prepared.said, done.prompt - self._prepared.said
+        usage = UsageDelta(
+            input_tokens=prompt,
+            output_tokens=done.output + said,
+            cached_tokens=min(done.cached, prompt),
+            reasoning_tokens=done.thought + self._prepared.thought,
+        )
+        return [*found, usage, Stop("length" if done.cut else "stop")]
 
 
 def _nothing() -> None:

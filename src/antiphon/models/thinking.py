@@ -25,15 +25,9 @@ TokensIn = Callable[[TextDelta], int]
 """How many of the model's tokens a delta is."""
 
 
-def thinks(template: str) -> bool:
-    """Whether a chat template speaks of thought between tags, so that its model may write some."""
-    return any(end in template for end in TAGS.values())
-
-
-def opened_by(prompt: str) -> str | None:
-    """The tag that a rendered prompt ends with, so that what the model says begins as thought; else None."""
-    tail = prompt[-64:].rstrip()
-    return next((tag for tag in TAGS if tail.endswith(tag)), None)
+def tag_of(template: str) -> str | None:
+    """The tag between which a model with this chat template thinks; None where the template speaks of no thought."""
+    return next((tag for tag, end in TAGS.items() if end in template), None)
 
 
 class ThinkingSplitter:
