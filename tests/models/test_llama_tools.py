@@ -6,7 +6,6 @@ Thirty random ones of each run with the other tests, a thousand with `make soak 
 
 import json
 import os
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -243,33 +242,6 @@ async def test_a_thousand_calls_by_their_schemas(model: LlamaModel, signatures: 
     await required_calls_fit(model, signatures, parallel)
 
 
-GRAMMARS: list[grammars.Case] = [
-    ("regex", "[0-9]{3}-[0-9]{4}", re.compile(r"[0-9]{3}-[0-9]{4}").fullmatch),
-    ("regex", "^(yes|no|maybe)$", re.compile("yes|no|maybe").fullmatch),
-    ("regex", r"\d{4}/\d{2}/\d{2}", re.compile(r"\d{4}/\d{2}/\d{2}").fullmatch),
-    ("regex", r'"[a-z]{1,8}"|\{[0-9]+\}', re.compile(r'"[a-z]{1,8}"|\{[0-9]+\}').fullmatch),
-    ("regex", "(?i)[a-f]{6}", re.compile("(?i)[a-f]{6}").fullmatch),
-    ("regex", "#[0-9A-F]{6}|rgb\\([0-9]{1,3}(, [0-9]{1,3}){2}\\)", re.compile("#[0-9A-F]{6}|rgb.*").fullmatch),
-    ("lark", 'start: "GET" | "POST"', re.compile("GET|POST").fullmatch),
-    (
-        "lark",
-        'start: sum\nsum: INT ("+" INT){1,3}\nINT: /[0-9]{1,3}/',
-        re.compile(r"\d{1,3}(\+\d{1,3}){1,3}").fullmatch,
-    ),
-    (
-        "lark",
-        'start: "SELECT" column ("," column){0,2} "FROM" "users" ";"\ncolumn: /[a-z]{1,6}/\n%ignore / /',
-        re.compile(r"SELECT *[a-z]{1,6}( *, *[a-z]{1,6}){0,2} *FROM *users *; *").fullmatch,
-    ),
-    ("lark", 'start: pair{2}\npair: "(" pair? ")"', lambda text: text.count("(") == text.count(")")),
-    ("lark", '%import common.INT\nstart: INT "%"', re.compile("[0-9]+%").fullmatch),
-    ("lark", 'start: %json {"type": "object", "properties": {"a": {"type": "boolean"}}}', json.loads),
-    ("lark", 'start: line{1,3}\nline: /[a-z]{1,5}/ "\\n"', re.compile("([a-z]{1,5}\n){1,3}").fullmatch),
-    ("lark", 'start: "ä" "}" TEXT\nTEXT: /[ö{]{2}/', re.compile("ä}[ö{]{2}").fullmatch),
-    ("lark", "start: calls\ncalls: call reply\ncall: /a/\nreply: /b|c/", re.compile("a[bc]").fullmatch),
-]
-
-
 WRITE: Any = {"type": "custom", "name": "write"}
 
 
@@ -286,7 +258,7 @@ async def custom_calls_match(model: LlamaModel, case: grammars.Case, choice: Any
     return said
 
 
-@pytest.mark.parametrize("case", GRAMMARS)
+@pytest.mark.parametrize("case", grammars.KNOWN)
 async def test_custom_tools_are_held_to_their_grammars(model: LlamaModel, case: grammars.Case) -> None:
     said = await custom_calls_match(model, case, WRITE)
     assert [name for name, _ in said.calls] == ["write"]
