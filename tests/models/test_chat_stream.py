@@ -178,6 +178,21 @@ def test_whatever_comes_it_is_told_in_the_grammar_or_refused(junk: list[object])
         emitted(deltas, fails=True)
 
 
+def test_what_was_said_before_a_fault_in_the_same_read_is_told_first() -> None:
+    one = reader()
+    assert one.feed([chunk({"content": "Hel"}).encode(), b'{"error": "out of memory"}']) == [d.TextDelta("Hel")]
+    assert one.fault is not None and one.fault.message == "out of memory"
+    with pytest.raises(UpstreamFault):
+        one.finish()
+
+
+def test_a_blank_text_beside_calls_is_no_message() -> None:
+    call = {"id": "a1", "type": "function", "function": {"name": "time", "arguments": "{}"}}
+    message = {"content": "\n\n", "tool_calls": [call]}
+    deltas = reader().whole(json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode())
+    assert told(deltas) == [("call", "time", "{}", "a1")]
+
+
 def test_pieces_are_told_as_they_come() -> None:
     one = reader()
     assert one.feed([chunk({"content": "Hel"}).encode()]) == [d.TextDelta("Hel")]

@@ -2,10 +2,11 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.models.event_stream import EventStream
+from antiphon.models.event_stream import EventStream, form_of
 
 RAW = (
     b'\xef\xbb\xbf: hello\n\ndata: {"a":1}\n\nevent: x\nid: 7\ndata: one\ndata: two\n\n'
@@ -29,3 +30,18 @@ def test_an_event_that_the_end_cut_off_is_told() -> None:
     assert stream.held == 10
     assert stream.finish() == [b"half"]
     assert stream.finish() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (b'data: {"a":1}\n\n', "events"),
+        (b": ping\n\n", "events"),
+        (b'\r\n {"a":1}', "json"),
+        (b"[1]", "json"),
+        (b"\n<!DOCTYPE html>", "page"),
+        (b" \n", "blank"),
+    ],
+)
+def test_a_body_that_does_not_say_what_it_is_is_known_by_how_it_begins(data: bytes, form: str) -> None:
+    assert form_of(data) == form

@@ -237,6 +237,10 @@ def test_an_incomplete_answer_says_why(reason: str | None, stop: str) -> None:
         ({"type": "response.completed"}, 502, "server_error"),
         ({"type": "error", "code": "rate_limit_exceeded", "message": "slow"}, 429, "rate_limit_exceeded"),
         ({"type": "error", "error": {"code": "server_error", "message": "oh"}}, 502, "server_error"),
+        ({"error": {"code": 429, "message": "slow"}}, 429, "rate_limit_exceeded"),
+        ({"object": "error", "code": 503, "message": "busy"}, 503, "overloaded"),
+        ({"error": "out of memory"}, 502, "server_error"),
+        ({}, 502, "server_error"),
         (
             {
                 "type": "response.failed",
@@ -253,6 +257,16 @@ def test_what_is_broken_or_failed_is_a_problem(event: dict[str, Any] | bytes, st
     with pytest.raises(Problem) as caught:
         heard(event)
     assert (caught.value.status, caught.value.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [({}, 502), ([], 502), ("x", 502), ({"error": {"code": 429, "message": "slow"}}, 429), ({"detail": "no"}, 502)],
+)
+def test_a_whole_answer_that_is_none_is_a_problem(value: Any, status: int) -> None:
+    with pytest.raises(Problem) as caught:
+        Listener(UP, frozenset(), lambda: 7).whole(value)
+    assert caught.value.status == status
 
 
 def test_an_end_that_is_not_told_is_a_fault_and_no_message_has_the_key() -> None:

@@ -20,7 +20,7 @@ from antiphon.models.chat_check import ignored
 from antiphon.models.chat_request import HINTS, Dialect, body, called
 from antiphon.models.chat_stream import ChatReader
 from antiphon.models.chat_tokens import TokenCounter, estimate
-from antiphon.models.event_stream import EventStream
+from antiphon.models.event_stream import EventStream, form_of
 from antiphon.models.http import Answer, Http
 from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
 
@@ -120,15 +120,17 @@ class ChatTurn:
     async def __anext__(self) -> Sequence[Delta]:
         """The next batch. Raises `UpstreamFault` and `Problem` (`ChatModel.open`)."""
         try:
-            if self._fault is not None:
-                raise self._fault
-            while not self._over:
-                if deltas := await self._heard():
+            while self._fault is None and not self._over:
+                deltas = await self._heard()
+                self._fault = self._reader.fault
+                if deltas:
                     if not self._begun:
                         self._begun = True
                         self._answer.spoken()
                     self._look_at(deltas)
                     return deltas
+            if self._fault is not None:
+                raise self._fault
         except BaseException:
             await self.aclose()
             raise
@@ -153,8 +155,10 @@ class ChatTurn:
         try:
             data = await self._answer.__anext__()
         except StopAsyncIteration:
-            deltas = self._reader.feed(self._events.finish()) + self._reader.finish()
-            self._over = True
+            deltas = self._reader.feed(self._events.finish())
+            if not deltas or self._reader.ended:
+                deltas += self._reader.finish()
+                self._over = True
             return deltas
         if not self._streams:
             return await self._other(data)
@@ -168,17 +172,18 @@ class ChatTurn:
 
     async def _other(self, data: bytes) -> list[Delta]:
         """What an answer tells that does not say it is a stream: it may be one all the same, or JSON, or a page."""
-        begins = data.lstrip()[:1]
-        if not begins:  # some send blank lines while they think
-            return []
-        if begins not in {b"{", b"[", b"<"}:
-            self._streams = True
-            return self._reader.feed(self._events.feed(data))
-        if begins == b"<":
-            raise malformed(self._upstream, "answered with a page of HTML")
-        deltas = self._reader.whole(data + await self._answer.read())
-        self._over = True
-        return deltas
+        match form_of(data):
+            case "blank":  # some send blank lines while they think
+                return []
+            case "page":
+                raise malformed(self._upstream, "answered with a page of HTML")
+            case "json":
+                deltas = self._reader.whole(data + await self._answer.read())
+                self._over = True
+                return deltas
+            case "events":
+                self._streams = True
+                return self._reader.feed(self._events.feed(data))
 
 
 async def _all_said(prompt: Prompt) -> AsyncIterator[list[Delta]]:

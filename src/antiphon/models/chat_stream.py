@@ -6,7 +6,7 @@ The rules of this file:
 - only the first choice counts;
 - thought (`reasoning_content`, `reasoning`, parts of that kind, `<think>` in the text) comes before text of one chunk;
 - text behind a call that is whole is told behind it; behind one that is not, it waits for the end; blank text
-  behind a call is dropped;
+  behind or beside a call is dropped;
 - a whole message where a delta is due tells only what the deltas before it have not;
 - usage counts once, as it stood last; where there is none it is estimated;
 - what is neither `[DONE]` nor a reason to finish is no end.
@@ -77,17 +77,26 @@ class ChatReader:
         self._stop: str | None = None
         self._text = self._thought = self._refused = 0  # characters said
         self.ended = False
+        self.fault: Problem | None = None
 
     def feed(self, payloads: Sequence[bytes]) -> list[d.Delta]:
-        """The deltas of further events, in order. After the end nothing is said any more."""
+        """The deltas of further events, in order. After the end nothing is said any more.
+
+        What was said before a fault is told first: then `fault` is to be raised behind it.
+        """
         raw: list[d.Delta] = []
-        for payload in payloads:
-            if self.ended:
-                break
-            if payload == b"[DONE]":
-                self._end(raw)
-            else:
-                self._read(payload, raw)
+        try:
+            for payload in payloads:
+                if self.ended:
+                    break
+                if payload == b"[DONE]":
+                    self._end(raw)
+                else:
+                    self._read(payload, raw)
+        except Problem as fault:
+            if not raw:
+                raise
+            self.fault = fault
         return self._splitter.feed(raw) if raw else raw
 
     def whole(self, payload: bytes) -> list[d.Delta]:
@@ -99,6 +108,8 @@ class ChatReader:
 
     def finish(self) -> list[d.Delta]:
         """The stream has ended. The rest of the deltas; raises `UpstreamFault` where it merely stopped."""
+        if self.fault is not None:
+            raise self.fault
         if self.ended:
             return []
         if self._stop is None:
@@ -201,6 +212,8 @@ class ChatReader:
         content = message.content
         if self._text:
             content = content[self._text :] if isinstance(content, str) else None
+        if isinstance(content, str) and not content.strip() and (message.tool_calls or message.function_call):
+            content = None
         return Said(
             content=content,
             reasoning_content=thought[self._thought :],

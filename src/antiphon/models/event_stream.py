@@ -3,6 +3,18 @@
 Knows nothing of what the data says, and gives no names of events: the data of our upstreams tells its own kind.
 """
 
+from typing import Literal
+
+Form = Literal["events", "json", "page", "blank"]
+
+
+def form_of(data: bytes) -> Form:
+    """What a body is whose head does not say that it is a stream, by how it begins; `blank` where that is to come."""
+    begins = data.lstrip()[:1]
+    if begins in {b"{", b"["}:
+        return "json"
+    return "page" if begins == b"<" else "events" if begins else "blank"
+
 
 class EventStream:
     """Reads one stream, however it is cut. Comments, ids, names and retry times are passed over."""

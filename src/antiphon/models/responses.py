@@ -19,12 +19,13 @@ from antiphon.core.wire import opaque
 from antiphon.models.answer_check import AnswerCheck
 from antiphon.models.chat_request import called
 from antiphon.models.chat_tokens import estimate
-from antiphon.models.event_stream import EventStream
+from antiphon.models.event_stream import EventStream, form_of
 from antiphon.models.http import Answer, Http
 from antiphon.models.responses_request import Manner, body, ignored, measured
 from antiphon.models.responses_stream import Listener
 from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
 
+_EVENTS = "text/event-stream"
 _LONGEST_EVENT = 64 * 1024 * 1024
 _LONGEST_REFUSAL = 64 * 1024
 
@@ -103,8 +104,7 @@ class ResponsesTurn:
         self._listener = Listener(upstream, offered, lambda: estimate(prompt))
         self._check = _check(prompt)
         self._events = EventStream()
-        kind = answer.headers.get("content-type", "")
-        self._whole = kind.partition(";")[0].strip().lower() == "application/json"
+        self._streams = answer.headers.get("content-type", "").startswith(_EVENTS)
         self._over = False
         self._fault: Problem | None = None
 
@@ -119,7 +119,7 @@ class ResponsesTurn:
         if self._over:
             raise StopAsyncIteration
         try:
-            found = await (self._read() if self._whole else self._hear())
+            found = await self._hear()
             self._look_at(found)
         except BaseException:
             self._answer.abort()
@@ -149,6 +149,15 @@ class ResponsesTurn:
         answer, events, feed = self._answer, self._events, self._listener.feed
         found: list[Delta] = []
         async for data in answer.chunks():
+            if not self._streams:
+                form = form_of(data)
+                if form == "blank":
+                    continue
+                if form == "page":
+                    raise malformed(self._upstream, "answered with a page of HTML")
+                if form == "json":
+                    return await self._read(data)
+                self._streams = True
             try:
                 for event in events.feed(data):
                     found += feed(event)
@@ -172,10 +181,10 @@ class ResponsesTurn:
         self._listener.close()
         return found
 
-    async def _read(self) -> list[Delta]:
-        """An answer in one piece, from an upstream that does not stream."""
+    async def _read(self, begun: bytes) -> list[Delta]:
+        """An answer in one piece, that begins so."""
+        data = begun + await self._answer.read()
         self._over = True
-        data = await self._answer.read()
         try:
             return self._listener.whole(msgspec.json.decode(data))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -9,7 +9,7 @@ from typing import Any
 from antiphon.core import deltas as d
 from antiphon.core.items import JSON
 from antiphon.core.problems import Problem
-from antiphon.models.upstream import Upstream, UpstreamFault, told_in_stream
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, told_in_stream
 
 _MEANT = frozenset({"invalid_prompt", "bio_policy", "misalignment_policy_violation", "data_residency_mismatch"})
 """Codes of a failed response that the request itself brought about, beside those of images (protocol §3.1)."""
@@ -45,6 +45,13 @@ def fault_of(upstream: Upstream, error: JSON) -> Problem:
         message = upstream.redacted(str(error.get("message") or code))[:_LONGEST]
         return UpstreamFault(400, code, message, blame="request")
     return told_in_stream(upstream, error)
+
+
+def no_answer(upstream: Upstream, value: JSON) -> Problem:
+    """What a value means that is no response and no event of one: it may tell of an error, in one of the known forms."""
+    if isinstance(value, dict) and (value.get("error") or value.get("message") or value.get("detail")):
+        return fault_of(upstream, value.get("error") or value)
+    return malformed(upstream, "sent something that is no answer")
 
 
 def parts(value: JSON) -> list[dict[str, Any]]:

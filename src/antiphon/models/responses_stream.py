@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from antiphon.core import deltas as d
 from antiphon.core.items import JSON
 from antiphon.core.offers import flat
-from antiphon.models.responses_end import fault_of, parts, reason_of, rest_of, usage_of
+from antiphon.models.responses_end import fault_of, no_answer, parts, reason_of, rest_of, usage_of
 from antiphon.models.responses_items import from_upstream, logprobs, wrapped
 from antiphon.models.upstream import Upstream, malformed
 
@@ -24,7 +24,7 @@ from antiphon.models.upstream import Upstream, malformed
 class Told(Struct):
     """An event of the upstream's: whatever members any kind has, none of them sure."""
 
-    type: str
+    type: str = ""
     output_index: int | None = None
     item_id: str | None = None
     summary_index: int | None = None
@@ -96,7 +96,9 @@ class Listener:
         return found
 
     def whole(self, response: JSON) -> list[d.Delta]:
-        """The deltas of a response that came in one piece."""
+        """The deltas of a response that came in one piece. Raises `Problem` for what is none."""
+        if not isinstance(response, dict) or not (isinstance(response.get("output"), list) or response.get("status")):
+            raise no_answer(self._upstream, response)
         found: list[d.Delta] = []
         self._finish(response, found)
         return found
@@ -111,9 +113,8 @@ class Listener:
         if kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled"):
             self._finish(event.response, found)
             return
-        if kind == "error":
-            error = event.error if event.error is not None else {"code": event.code, "message": event.message}
-            raise fault_of(self._upstream, error)
+        if kind == "error" or not kind:
+            raise no_answer(self._upstream, msgspec.to_builtins(event))
         stem, _, verb = kind.rpartition(".")
         if stem == "response.output_item":
             self._item(event, verb, found)

@@ -18,6 +18,7 @@ from antiphon.models.lane import Lane
 from antiphon.models.probe import Finding, Listed, kind_of, points_to, probe
 from antiphon.models.responses import ResponsesModel
 from antiphon.models.routed import Route, RoutedModel
+from antiphon.models.routing import Retries
 from antiphon.models.upstream import Kind, Upstream, UpstreamFault
 from antiphon.models.upstream_config import Configured, ModelTable
 
@@ -53,14 +54,22 @@ class Upstreams:
         host and port of this server, so that it is not its own upstream.
     server
         its id among others, so that none behind it leads back to it; "" for none.
+    retries
+        how often an upstream is asked again, and when.
     """
 
     def __init__(
-        self, configured: Configured, telemetry: Telemetry, listening: tuple[str, int], server: str = ""
+        self,
+        configured: Configured,
+        telemetry: Telemetry,
+        listening: tuple[str, int],
+        server: str = "",
+        retries: Retries | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._tables = configured.models
         self._server = server
+        self._retries = retries
         self._http = Http(server)
         self._known = {
             name: Known(Lane(upstream, telemetry), asked=name in configured.asked)
@@ -192,7 +201,7 @@ class Upstreams:
         for lane, there in places:
             upstream = lane.upstream if takes is None else replace(lane.upstream, takes=takes)
             routes.append(Route(lane, self._speaker(upstream, there)))
-        return RoutedModel(info, routes, self._telemetry)
+        return RoutedModel(info, routes, self._telemetry, self._retries)
 
     def _speaker(self, upstream: Upstream, there: str) -> Model:
         """The model there; the same object each time, since it learns what its upstream takes."""
