@@ -64,7 +64,7 @@ def test_a_server_that_is_its_own_upstream_says_so_at_its_start(tmp_path: Path) 
     (tmp_path / "antiphon.toml").write_text(AROUND.format(port=port))
     with running("", tmp_path, "--ephemeral", port=port) as (server, _):
         assert '"unusable","detail":"is this server itself"' in server.wrote()
-        assert refused(client(server).responses.create) == (502, "server_error", None)
+        assert refused(client(server).responses.create) == (508, "upstream_cycle", "false")
     assert upstreams(tmp_path, "--port", str(port))[3] == "is this server itself"
 
 

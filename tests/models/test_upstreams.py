@@ -130,7 +130,7 @@ async def test_a_server_never_asks_itself() -> None:
         await models.look()
         with pytest.raises(Problem) as caught:
             await heard(models, "m")
-        assert (caught.value.status, caught.value.message) == (502, "The upstream 'self' is this server itself.")
+        assert (caught.value.status, caught.value.message) == (508, "The upstream 'self' is this server itself.")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from antiphon.core.problems import Problem
 from antiphon.core.signals import UpstreamChanged
 from antiphon.models.breaker import Breaker, BreakerPolicy
 from antiphon.models.routing import Standing
-from antiphon.models.upstream import Upstream, UpstreamFault
+from antiphon.models.upstream import Upstream, UpstreamFault, cycle
 
 _NO_FAILURE = frozenset({404, 405, 429})
 """Refusals that say nothing of whether the upstream works: a model it hasn't, a limit of ours."""
@@ -24,7 +24,7 @@ class Lane:
     upstream
         whose lane it is; its kind may be found out later.
     unusable
-        why it must not be asked ("" where it may).
+        why it must not be asked: it leads back to this server; "" where it does not.
     doubtful
         whether it did not answer when it was looked at last: then others are asked first.
     """
@@ -64,7 +64,7 @@ class Lane:
         """Why it is not asked: what it failed with last, and when it makes sense to come again."""
         name = self.upstream.name
         if self.unusable:
-            return UpstreamFault(502, "server_error", f"The upstream '{name}' {self.unusable}.", blame="upstream")
+            return cycle(f"The upstream '{name}' {self.unusable}.")
         wait = max(1.0, self._breaker.wait(time.monotonic()))
         if self._last is None:
             return UpstreamFault(503, "overloaded", f"The upstream '{name}' is failing.", retry_after=wait)

@@ -48,7 +48,7 @@ def fault_of(upstream: Upstream, error: JSON) -> Problem:
 
 
 def no_answer(upstream: Upstream, value: JSON) -> Problem:
-    """What a value means that is no response and no event of one: it may tell of an error, in one of the known forms."""
+    """What a value means that is no response and no event of one: it may tell of an error, in any known form."""
     if isinstance(value, dict) and (value.get("error") or value.get("message") or value.get("detail")):
         return fault_of(upstream, value.get("error") or value)
     return malformed(upstream, "sent something that is no answer")

@@ -182,6 +182,13 @@ def wants_stream(fault: UpstreamFault) -> bool:
     return fault.status in {408, 504, 524}
 
 
+def cycle(message: str) -> UpstreamFault:
+    """An upstream leads back to whoever asks it (`core.servers`)."""
+    fault = UpstreamFault(508, "upstream_cycle", message, blame="upstream")
+    fault.retry = False
+    return fault
+
+
 def malformed(upstream: Upstream, what: str) -> UpstreamFault:
     """The upstream says something that is no answer; `what` goes on from its name."""
     return unreachable(upstream, what)
@@ -258,10 +265,8 @@ def _too_many(upstream: Upstream, said: ErrorBody, wait: float | None) -> Upstre
 
 
 def _unwell(status: int, message: str, wait: float | None) -> UpstreamFault:
-    if status == 508:  # an Antiphon's, whose upstreams lead back to it
-        fault = UpstreamFault(508, "upstream_cycle", message, blame="upstream")
-        fault.retry = False
-        return fault
+    if status == 508:
+        return cycle(message)
     code = {408: "upstream_timeout", 504: "upstream_timeout", 503: "overloaded"}.get(status, "server_error")
     return UpstreamFault(status, code, message, retry_after=wait)
 
