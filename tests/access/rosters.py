@@ -1,9 +1,13 @@
-"""A roster that tests change at will, with keys and projects made short."""
+"""Keys and projects made short, and a directory over them."""
 
 import hmac
 from typing import Any
 
+from antiphon.access.attempts import Attempts
+from antiphon.access.directory import Directory
 from antiphon.core.accounts import Key, Project, Roll
+from antiphon.store.memory_accounts import MemoryRoster
+from tests.store.made import Clock
 
 SECRET = b"s" * 32
 NOW = 1_000_000.0
@@ -23,42 +27,33 @@ def project(id: str, **fields: Any) -> Project:
     return Project(id=id, name=id, created_at=0, **fields)
 
 
-class Written:
-    """Satisfies the `Roster` port. `reads` counts how often it was read whole, `notes` keeps every use."""
+class Watched(MemoryRoster):
+    """`reads` counts how often it was read whole, `notes` keeps every use."""
 
-    def __init__(self, *rows: Key | Project) -> None:
-        self.keys: dict[str, Key] = {}
-        self.projects: dict[str, Project] = {}
-        self.marked = False
-        self.stamp = 0
+    def __init__(self) -> None:
+        super().__init__(lambda: NOW)
         self.reads = 0
         self.notes: list[tuple[str, int]] = []
-        self.write(*rows)
 
-    def write(self, *rows: Key | Project) -> None:
-        self.stamp += 1
+    async def write(self, *rows: Key | Project) -> None:
         for row in rows:
-            if isinstance(row, Key):
-                self.keys[row.id] = row
-            else:
-                self.projects[row.id] = row
-
-    def version(self) -> int:
-        return self.stamp
+            await (self.keep_key(row) if isinstance(row, Key) else self.keep_project(row))
 
     async def roll(self) -> Roll:
         self.reads += 1
-        return Roll(list(self.keys.values()), list(self.projects.values()), self.marked or bool(self.keys))
-
-    async def keep_project(self, project: Project) -> None:
-        self.write(project)
-
-    async def keep_key(self, key: Key) -> None:
-        self.write(key)
-
-    async def mark_keyed(self) -> None:
-        self.marked = True
-        self.stamp += 1
+        return await super().roll()
 
     async def used(self, key_id: str, at: int) -> None:
         self.notes.append((key_id, at))
+        await super().used(key_id, at)
+
+
+async def over(
+    roster: Watched, *rows: Key | Project, clock: Clock | None = None, admin: str | None = None
+) -> Directory:
+    """A directory that has been started."""
+    await roster.write(*rows)
+    clock = clock or Clock()
+    directory = Directory(roster, SECRET, None if admin is None else digest(admin), Attempts(clock), clock)
+    await directory.start()
+    return directory

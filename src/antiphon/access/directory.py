@@ -114,8 +114,8 @@ class Directory:
                 version,
                 by_digest={key.digest: key for key in roll.keys},
                 keys={key.id: key for key in roll.keys},
-                projects={DEFAULT_PROJECT: _DEFAULT} | {project.id: project for project in roll.projects},
-                keyed=roll.keyed,
+                projects={project.id: project for project in roll.projects},
+                keyed=roll.keyed or self._admin is not None,
             )
 
     async def principal(self, shown: Shown, contract: str | None = None) -> Principal:
@@ -224,7 +224,6 @@ def allow(principal: Principal, needed: Scope) -> None:
         )
 
 
-_DEFAULT = Project(id=DEFAULT_PROJECT, name="Default", created_at=0)
 _SETTINGS = Key(id=ADMIN, digest=b"", shown="", name="", project=DEFAULT_PROJECT, scope="admin", created_at=0)
 
 

@@ -251,7 +251,7 @@ class Quota(Struct, frozen=True):
     limits: Limits
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Standing(Struct, frozen=True):
     """How the tightest of some quotas stands; None where nothing limits. Resets are seconds from now, until the
     window is empty again."""
 

@@ -35,6 +35,22 @@ class RunEnded(Struct, frozen=True):
     code: str | None = None
 
 
+class RunSettled(Struct, frozen=True):
+    """What a run took was written down, under the model's own id. `cost` is in the currency of the model's prices."""
+
+    response_id: str
+    project: str
+    key: str
+    model: str
+    status: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    estimated: bool
+    cost: float
+
+
 class ModelChanged(Struct, frozen=True):
     """A model is `loading`, `ready`, `lost` or `failed`."""
 
@@ -86,4 +102,4 @@ class Note(Struct, frozen=True):
     fields: dict[str, JSON] = {}
 
 
-Signal = RequestEnded | RunEnded | ModelChanged | UpstreamChanged | UpstreamCalled | Fault | Note
+Signal = RequestEnded | RunEnded | RunSettled | ModelChanged | UpstreamChanged | UpstreamCalled | Fault | Note

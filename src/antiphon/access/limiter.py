@@ -1,0 +1,258 @@
+"""Limiter: requests, tokens and runs, counted in memory (protocol §6.3).
+
+Knows nothing of who is limited, nor of what a token is.
+
+A window is cut into sixty pieces, a day's into 1440, and each piece counts whole until its end has left the window.
+So no span of a minute, or of a day, ever has more than allowed, wherever it begins; and who is refused is told to
+wait at most a piece longer than a clock without pieces would say.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from antiphon.core.accounts import Quota, Standing
+from antiphon.core.problems import Problem
+
+MINUTE, MINUTE_PIECE = 60.0, 1.0
+DAY, DAY_PIECE = 86_400.0, 60.0
+SWEEP = 60.0
+"""Seconds between two looks for subjects of which nothing counts any more."""
+BUSY = 1.0
+"""Seconds to wait where too many run: when one of them will end is not known."""
+
+
+class _Piece:
+    """What one piece of a window counts, `until` it has left the window; 0 afterwards."""
+
+    __slots__ = ("count", "until")
+
+    def __init__(self, until: float, count: int) -> None:
+        self.until = until
+        self.count = count
+
+
+class _Window:
+    """What was taken lately."""
+
+    __slots__ = ("pieces", "total")
+
+    def __init__(self) -> None:
+        self.pieces: deque[_Piece] = deque()
+        self.total = 0
+
+    def used(self, now: float) -> int:
+        """What counts now."""
+        pieces = self.pieces
+        while pieces and pieces[0].until <= now:
+            piece = pieces.popleft()
+            piece.until = 0.0
+            self.total -= piece.count
+        return self.total
+
+    def add(self, until: float, count: int) -> _Piece:
+        """Count something until then."""
+        self.total += count
+        pieces = self.pieces
+        if pieces and pieces[-1].until == until:
+            pieces[-1].count += count
+            return pieces[-1]
+        piece = _Piece(until, count)
+        pieces.append(piece)
+        return piece
+
+    def take_back(self, piece: _Piece, count: int) -> None:
+        """Count less in a piece, unless it counts no more."""
+        if piece.until:
+            piece.count -= count
+            self.total -= count
+
+    def wait(self, excess: int, now: float) -> float:
+        """Seconds until that much no longer counts."""
+        for piece in self.pieces:
+            excess -= piece.count
+            if excess <= 0:
+                return piece.until - now
+        return 0.0
+
+    def reset(self, now: float) -> float:
+        """Seconds until nothing counts."""
+        for piece in reversed(self.pieces):
+            if piece.count:
+                return piece.until - now
+        return 0.0
+
+
+class _Subject:
+    """The windows of one subject, and how many runs it has now."""
+
+    __slots__ = ("day", "minute", "running", "tokens")
+
+    def __init__(self) -> None:
+        self.minute = _Window()
+        self.day = _Window()
+        self.tokens = _Window()
+        self.running = 0
+
+    def idle(self, now: float) -> bool:
+        """Whether nothing counts any more."""
+        return not (self.running or self.minute.used(now) or self.day.used(now) or self.tokens.used(now))
+
+
+class _Taken(NamedTuple):
+    """What a ticket holds: tokens reserved, and by subject the piece that counts them."""
+
+    tokens: int
+    places: list[tuple[_Subject, _Piece | None]]
+
+
+class _Lack(NamedTuple):
+    """A limit that a request would go beyond. `wait` is seconds, None for one that alone is too large."""
+
+    wait: float | None
+    message: str
+
+
+class MemoryLimiter:
+    """Satisfies the `Limiter` port. `clock` gives seconds that never go back."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._subjects: dict[str, _Subject] = {}
+        self._tickets: dict[str, _Taken] = {}
+        self._sweep_at = clock() + SWEEP
+
+    def __len__(self) -> int:
+        """How many subjects are remembered."""
+        return len(self._subjects)
+
+    async def take(self, ticket: str, quotas: Sequence[Quota], tokens: int) -> None:
+        """Take a request, `tokens` and a place among the runs from every quota, or from none.
+
+        Raises `Problem` 429 `rate_limit_exceeded`.
+        """
+        now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        subjects = self._subjects
+        found = [subjects.get(quota.subject) or _Subject() for quota in quotas]
+        for quota, subject in zip(quotas, found, strict=True):
+            if _lacks(subject, quota, tokens, now):
+                pairs = zip(quotas, found, strict=True)
+                raise _refusal([lack for one, its in pairs for lack in _missing(its, one, tokens, now)])
+        minute = (now // MINUTE_PIECE + 1) * MINUTE_PIECE + MINUTE
+        day = (now // DAY_PIECE + 1) * DAY_PIECE + DAY
+        places: list[tuple[_Subject, _Piece | None]] = []
+        for quota, subject in zip(quotas, found, strict=True):
+            limits = quota.limits
+            subjects[quota.subject] = subject
+            subject.running += 1
+            if limits.requests_per_minute is not None:
+                subject.minute.add(minute, 1)
+            if limits.requests_per_day is not None:
+                subject.day.add(day, 1)
+            places.append((subject, None if limits.tokens_per_minute is None else subject.tokens.add(minute, tokens)))
+        self._tickets[ticket] = _Taken(tokens, places)
+
+    async def settle(self, ticket: str, tokens: int) -> None:
+        """The run has ended: give its places back, and count what it really took.
+
+        What it did not take no longer counts; what it took beyond what was reserved counts from now on.
+        """
+        taken = self._tickets.pop(ticket, None)
+        if taken is None:
+            return
+        rest = taken.tokens - tokens
+        for subject, piece in taken.places:
+            subject.running -= 1
+            if piece is None:
+                continue
+            if rest > 0:
+                subject.tokens.take_back(piece, rest)
+            elif rest < 0:
+                now = self._clock()
+                subject.tokens.used(now)
+                subject.tokens.add((now // MINUTE_PIECE + 1) * MINUTE_PIECE + MINUTE, -rest)
+
+    async def standing(self, quotas: Sequence[Quota]) -> Standing:
+        """How they stand now, of each kind the one with the least left."""
+        now = self._clock()
+        requests: list[_Left] = []
+        day: list[_Left] = []
+        tokens: list[_Left] = []
+        for quota in quotas:
+            limits, subject = quota.limits, self._subjects.get(quota.subject) or _Subject()
+            if (limit := limits.requests_per_minute) is not None:
+                requests.append((limit - subject.minute.used(now), limit, subject.minute))
+            if (limit := limits.requests_per_day) is not None:
+                day.append((limit - subject.day.used(now), limit, subject.day))
+            if (limit := limits.tokens_per_minute) is not None:
+                tokens.append((limit - subject.tokens.used(now), limit, subject.tokens))
+        return Standing(*_tightest(requests, now), *_tightest(day, now), *_tightest(tokens, now))
+
+    def _sweep(self, now: float) -> None:
+        self._sweep_at = now + SWEEP
+        self._subjects = {name: subject for name, subject in self._subjects.items() if not subject.idle(now)}
+
+
+def _lacks(subject: _Subject, quota: Quota, tokens: int, now: float) -> bool:
+    """Whether a request would go beyond a limit of the quota: the fast look, before `_missing` says which."""
+    limits = quota.limits
+    bound = limits.requests_per_minute
+    if bound is not None and subject.minute.used(now) >= bound:
+        return True
+    bound = limits.requests_per_day
+    if bound is not None and subject.day.used(now) >= bound:
+        return True
+    bound = limits.tokens_per_minute
+    if bound is not None and subject.tokens.used(now) + tokens > bound:
+        return True
+    bound = limits.concurrent_runs
+    return bound is not None and subject.running >= bound
+
+
+def _missing(subject: _Subject, quota: Quota, tokens: int, now: float) -> Iterable[_Lack]:
+    """Every limit of the quota that the request would go beyond."""
+    limits = quota.limits
+    kinds = (
+        ("requests per minute", limits.requests_per_minute, subject.minute, 1),
+        ("requests per day", limits.requests_per_day, subject.day, 1),
+        ("tokens per minute", limits.tokens_per_minute, subject.tokens, tokens),
+    )
+    for kind, limit, window, wanted in kinds:
+        if limit is None or (used := window.used(now)) + wanted <= limit:
+            continue
+        told = f"{kind} of '{quota.subject}': limit {limit}, used {used}, requested {wanted}"
+        if wanted > limit:
+            yield _Lack(None, f"{told}. It alone is more than is ever allowed.")
+        else:
+            yield _Lack(window.wait(used + wanted - limit, now), told)
+    if limits.concurrent_runs is not None and subject.running >= limits.concurrent_runs:
+        told = f"responses at once of '{quota.subject}': limit {limits.concurrent_runs}, running {subject.running}"
+        yield _Lack(BUSY if limits.concurrent_runs else None, told)
+
+
+def _refusal(lacks: list[_Lack]) -> Problem:
+    """The refusal for the limit that holds longest."""
+    wait, message = max(lacks, key=lambda lack: float("inf") if lack.wait is None else lack.wait)
+    message = f"Rate limit reached for {message}"
+    if wait is None:
+        return Problem(429, "rate_limit_exceeded", message, retry=False)
+    message = f"{message}. Try again in {wait:.3g} s."
+    return Problem(429, "rate_limit_exceeded", message, retry_after=wait)
+
+
+_Left = tuple[int, int, _Window]
+"""What is left of a limit, the limit, and its window."""
+
+
+def _tightest(found: list[_Left], now: float) -> tuple[int | None, int | None, float | None]:
+    """Limit, remaining and reset of the one with the least left; of equals, the lowest."""
+    if not found:
+        return None, None, None
+    left, limit, window = found[0] if len(found) == 1 else min(found, key=_ORDER)
+    return limit, max(0, left), window.reset(now)
+
+
+_ORDER = itemgetter(0, 1)
