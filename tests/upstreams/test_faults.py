@@ -36,7 +36,7 @@ def text_of(response: dict[str, Any]) -> str:
 @KINDS
 @STREAMED
 @pytest.mark.parametrize("fault", BEFORE.values(), ids=BEFORE)
-async def test_before_the_first_word_it_is_the_status(fault: Fault, streamed: bool, kind: Kind) -> None:  # noqa: FBT001  a case of the test's table
+async def test_before_the_first_word_it_is_the_status(fault: Fault, kind: Kind, *, streamed: bool) -> None:
     async with faking(fault.behaviour(kind)) as fake, front(fake.upstream(kind)) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         assert answer.error()[:2] == (fault.status, fault.code)
@@ -49,7 +49,7 @@ async def test_before_the_first_word_it_is_the_status(fault: Fault, streamed: bo
 @KINDS
 @STREAMED
 @pytest.mark.parametrize("fault", BEFORE.values(), ids=BEFORE)
-async def test_the_next_upstream_of_the_model_takes_it(fault: Fault, streamed: bool, kind: Kind) -> None:  # noqa: FBT001  a case of the test's table
+async def test_the_next_upstream_of_the_model_takes_it(fault: Fault, kind: Kind, *, streamed: bool) -> None:
     async with (
         faking(fault.behaviour(kind)) as broken,
         faking(speaking(SPEECH[kind])) as good,
@@ -64,7 +64,7 @@ async def test_the_next_upstream_of_the_model_takes_it(fault: Fault, streamed: b
 @KINDS
 @STREAMED
 @pytest.mark.parametrize("name", [name for name, fault in BEFORE.items() if fault.tries == 3])
-async def test_what_passes_is_not_noticed(name: str, streamed: bool, kind: Kind) -> None:  # noqa: FBT001  a case of the test's table
+async def test_what_passes_is_not_noticed(name: str, kind: Kind, *, streamed: bool) -> None:
     failing = BEFORE[name].behaviour(kind)
     behaviour = in_turn(failing, failing, speaking(SPEECH[kind]))
     async with faking(behaviour) as fake, front(fake.upstream(kind)) as rooms:
@@ -76,7 +76,7 @@ async def test_what_passes_is_not_noticed(name: str, streamed: bool, kind: Kind)
 @KINDS
 @STREAMED
 @pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
-async def test_silence_is_not_waited_for_beyond_its_deadline(fault: Fault, streamed: bool, kind: Kind) -> None:  # noqa: FBT001  a case of the test's table
+async def test_silence_is_not_waited_for_beyond_its_deadline(fault: Fault, kind: Kind, *, streamed: bool) -> None:
     async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, SILENCE) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         assert answer.error()[:2] == (fault.status, fault.code)
@@ -91,7 +91,7 @@ def _once(fake: Fake, kind: Kind, deadlines: Deadlines) -> AbstractAsyncContextM
 @KINDS
 @STREAMED
 @pytest.mark.parametrize("fault", AFTER.values(), ids=AFTER)
-async def test_after_the_first_word_the_response_fails(fault: Fault, streamed: bool, kind: Kind) -> None:  # noqa: FBT001  a case of the test's table
+async def test_after_the_first_word_the_response_fails(fault: Fault, kind: Kind, *, streamed: bool) -> None:
     """Not streamed there is no first word: the answer is whole or it is none."""
     async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, PAUSE if streamed else SILENCE) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
@@ -117,7 +117,7 @@ async def test_a_background_response_fails_alike_and_can_be_read_again(fault: Fa
 
 
 @STREAMED
-async def test_nobody_listens(streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_nobody_listens(*, streamed: bool) -> None:
     gone = Upstream(name="up", url=f"http://127.0.0.1:{free_port()}/v1")
     async with front(gone) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
@@ -126,7 +126,7 @@ async def test_nobody_listens(streamed: bool) -> None:  # noqa: FBT001  a case o
 
 
 @STREAMED
-async def test_nobody_takes_the_connection(streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_nobody_takes_the_connection(*, streamed: bool) -> None:
     """A port whose queue is full: what knocks there gets no answer."""
     with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
         listening.bind(("127.0.0.1", 0))
@@ -142,7 +142,7 @@ async def test_nobody_takes_the_connection(streamed: bool) -> None:  # noqa: FBT
 
 
 @STREAMED
-async def test_a_certificate_that_nobody_vouches_for(streamed: bool, tmp_path: Path) -> None:  # noqa: FBT001  a case of the test's table
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, *, streamed: bool) -> None:
     async with faking(speaking(SPEECH["chat"]), self_signed(tmp_path)) as fake, front(fake.upstream()) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         assert fake.asked == []
@@ -152,7 +152,7 @@ async def test_a_certificate_that_nobody_vouches_for(streamed: bool, tmp_path: P
 
 
 @pytest.mark.parametrize(("spoken", "tls"), [("https", False), ("http", True)], ids=["TLS to none", "none to TLS"])
-async def test_one_side_speaks_tls_and_the_other_does_not(spoken: str, tls: bool, tmp_path: Path) -> None:  # noqa: FBT001  a case of the test's table
+async def test_one_side_speaks_tls_and_the_other_does_not(spoken: str, tmp_path: Path, *, tls: bool) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(head(400))

@@ -57,7 +57,7 @@ def due(habit: Habit, *, streamed: bool) -> list[tuple[str, ...]]:
 
 @STREAMED
 @pytest.mark.parametrize("habit", HABITS.values(), ids=HABITS)
-async def test_every_habit_comes_to_the_same_answer(habit: Habit, streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_every_habit_comes_to_the_same_answer(habit: Habit, *, streamed: bool) -> None:
     async with faking(speaking(of_chat(habit))) as fake, front(fake.upstream()) as rooms:
         answer = await rooms.create(BEFORE, model="m", tools=TOOLS, stream=streamed)
         response = end_of(answer, streamed=streamed)
@@ -79,7 +79,7 @@ async def test_every_habit_comes_to_the_same_answer(habit: Habit, streamed: bool
 @STREAMED
 @KINDS
 @pytest.mark.parametrize("form", FRAMINGS)
-async def test_however_the_body_is_framed(form: str, kind: Any, streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_however_the_body_is_framed(form: str, kind: Any, *, streamed: bool) -> None:
     async with faking(framed(SPEECH[kind], form)) as fake, front(fake.upstream(kind)) as rooms:
         response = end_of(await rooms.create("hi", model="m", stream=streamed), streamed=streamed)
         assert len(fake.asked) == 1
@@ -88,7 +88,7 @@ async def test_however_the_body_is_framed(form: str, kind: Any, streamed: bool) 
 
 @STREAMED
 @KINDS
-async def test_one_connection_serves_many(kind: Any, streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_one_connection_serves_many(kind: Any, *, streamed: bool) -> None:
     async with faking(speaking(SPEECH[kind])) as fake, front(fake.upstream(kind)) as rooms:
         for _ in range(5):
             end_of(await rooms.create("hi", model="m", stream=streamed), streamed=streamed)
@@ -97,7 +97,7 @@ async def test_one_connection_serves_many(kind: Any, streamed: bool) -> None:  #
 
 @STREAMED
 @KINDS
-async def test_one_that_answers_in_the_other_form_than_it_was_asked_in(kind: Any, streamed: bool) -> None:  # noqa: FBT001  a case of the test's table
+async def test_one_that_answers_in_the_other_form_than_it_was_asked_in(kind: Any, *, streamed: bool) -> None:
     async with faking(contrary(SPEECH[kind])) as fake, front(fake.upstream(kind)) as rooms:
         response = end_of(await rooms.create("hi", model="m", stream=streamed), streamed=streamed)
     assert told(response["output"]) == [("text", HELLO)]

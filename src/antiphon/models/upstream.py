@@ -296,15 +296,21 @@ _TOO_LONG = re.compile(
     r"|maximum context length"  # OpenAI, vLLM, SGLang, Mistral
     r"|maximum model length"  # vLLM, for a prompt that is too long by itself
     r"|maximum input length"
+    r"|maximum prompt length"  # xAI
+    r"|too long to fit"  # vLLM, before
+    r"|input is too long"  # Bedrock
+    r"|context window exceeds"  # MiniMax
+    r"|exceeded model token limit"  # Moonshot
+    r"|(?:prompt|input) token count .{0,40}exceeds"  # Gemini, Copilot
+    r"|number of tokens in the prompt cannot exceed"  # Cohere
     r"|longer than the model'?s context"  # SGLang
     r"|exceeds?(?: the| its)? (?:available |maximum |model'?s? )?(?:context|maximum input)"  # llama.cpp, Ollama
     r"|exceeded max(?:imum)? context"  # Ollama
     r"|exceed_context_size"  # llama.cpp
     r"|ContextWindowExceeded"  # LiteLLM
-    r"|input token count .{0,40}exceeds"  # Gemini
     r"|prompt is too long"  # Anthropic
     r"|greater than the context length"  # LM Studio
     r"|when context the overflows"  # LM Studio
-    r"|`inputs` tokens \+ `max_new_tokens` must be",  # TGI
+    r"|`inputs` (?:tokens \+ `max_new_tokens` must be|must have less than)",  # TGI
     re.IGNORECASE,
 )
