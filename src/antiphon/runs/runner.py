@@ -129,7 +129,7 @@ class Runner:
             if not run.promised:
                 self._refuse(run, problem)
                 return
-            await self._end(run, Forgotten(run), Failed(problem.code or "server_error", problem.message), _Clock())
+            await self._end(run, Forgotten(run), _failed(problem), _Clock())
             return
         except asyncio.CancelledError:
             self._refuse(run, Problem(503, "server_error", "The server is stopping.", retry_after=1))
@@ -166,7 +166,7 @@ class Runner:
             if not (run.promised or run.begun):
                 self._refuse(run, problem)
                 return
-            outcome = Failed(problem.code or "server_error", problem.message)
+            outcome = _failed(problem)
         except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the run ends
             sorry = self._report(run, fault)
             if not (run.promised or run.begun):
@@ -225,7 +225,7 @@ class Runner:
         """Nothing may claim to be stored that isn't: refuse, or fail where the stream has begun."""
         if not (run.promised or run.request.stream):
             run.refusal = problem
-        run.log.amend(run.emitter.amend(Failed(problem.code or "server_error", problem.message)))
+        run.log.amend(run.emitter.amend(_failed(problem)))
         run.log.show()
         return run.log.snapshot()
 
@@ -261,6 +261,12 @@ class Runner:
         trace = "".join(traceback.format_tb(fault.__traceback__))
         self._telemetry(Fault("runs.runner", type(fault).__name__, trace, run.request_id))
         return Problem(500, "server_error", "The server met a fault that is not yours; it has been logged.")
+
+
+def _failed(problem: Problem) -> Failed:
+    """The end of a run that is refused where nothing can be refused any more. A failed response has a code always."""
+    code = problem.code or ("invalid_prompt" if problem.status < 500 else "server_error")
+    return Failed(code, problem.message)
 
 
 class _Clock:
