@@ -1,8 +1,8 @@
 """Keys and projects made short, and a directory over them."""
 
-import hmac
 from typing import Any
 
+from antiphon.access import keys
 from antiphon.access.attempts import Attempts
 from antiphon.access.directory import Directory
 from antiphon.core.accounts import Key, Project, Roll
@@ -14,7 +14,7 @@ NOW = 1_000_000.0
 
 
 def digest(text: str) -> bytes:
-    return hmac.digest(SECRET, text.encode(), "sha256")
+    return keys.digest(SECRET, text)
 
 
 def key(text: str, **fields: Any) -> Key:

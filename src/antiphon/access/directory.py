@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from antiphon.access.attempts import Attempts
+from antiphon.access.keys import digest as digest_of
 from antiphon.core.accounts import (
     DEFAULT_PROJECT,
     Key,
@@ -163,7 +164,7 @@ class Directory:
         text = _text(shown)
         if text is None:
             raise _unauthorized("This server needs an API key. Send it as 'Authorization: Bearer sk-…'.")
-        digest = hmac.digest(self._secret, text.encode(), "sha256")
+        digest = digest_of(self._secret, text)
         self._attempts.check(shown.address, digest)
         try:
             key = self._known(digest)
