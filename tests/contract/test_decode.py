@@ -152,18 +152,19 @@ def test_what_is_unknown_is_named() -> None:
         stream_options={"include_usage": True},
         include_obfuscation=True,
         ignored=["x"],
+        beyond={"x": 1},
     )
     assert request.ignored == [
         "client_metadata",
         "seed",
         "stop",
         "n",
-        "moderation",
-        "reasoning.context",
         "stream_options.include_usage",
         "include_obfuscation",
         "ignored",
+        "beyond",
     ]
+    assert request.beyond == {"moderation": {"model": "m"}, "reasoning.context": "all_turns"}
     assert request.include_obfuscation is False
 
 

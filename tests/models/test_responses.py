@@ -153,6 +153,19 @@ async def test_a_model_that_has_no_sealed_thoughts_is_asked_again_without() -> N
         await http.close()
 
 
+async def test_a_field_that_changes_nothing_and_is_not_taken_is_left_out() -> None:
+    refusal = refusing(400, "Unknown parameter: 'safety_identifier'.")
+    async with standing(in_turn(refusal, streaming(said("a"), said("b"), END))) as stand:
+        http = Http()
+        model = ResponsesModel(stand.upstream(), "m", http)
+        for _ in range(2):
+            turn = await model.open(prompt(safety_identifier="s", user="u"))
+            assert [delta async for batch in turn for delta in batch] == WHOLE
+        assert ["safety_identifier" in body for _, body in stand.asked] == [True, False, False]
+        assert all(body["user"] == "u" for _, body in stand.asked)
+        await http.close()
+
+
 async def test_tokens_are_counted_there_where_there_is_a_way() -> None:
     async def counted(_: web.Request, __: Any) -> web.StreamResponse:
         return web.json_response({"input_tokens": 42})

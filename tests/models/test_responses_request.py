@@ -21,11 +21,11 @@ from antiphon.models.upstream import Upstream
 UP = Upstream(name="up", url="http://127.0.0.1:1/v1", kind="responses", key="sk-secret")
 
 
-def asked(upstream: Upstream = UP, **fields: Any) -> dict[str, Any]:
+def asked(upstream: Upstream = UP, manner: Manner = Manner(), **fields: Any) -> dict[str, Any]:  # noqa: B008  it is frozen
     request = Request(model="here", **fields)
     items = [Message(role="user", content=[InputText("hi")])]
     prompt: Prompt = render(request, [*items], max_output_tokens=100)
-    found: dict[str, Any] = json.loads(body(prompt, "there", upstream, Manner()))
+    found: dict[str, Any] = json.loads(body(prompt, "there", upstream, manner))
     return found
 
 
@@ -88,3 +88,35 @@ def test_top_k_goes_where_it_is_taken_and_is_named_elsewhere() -> None:
 
 def test_the_key_stands_in_no_body() -> None:
     assert "sk-secret" not in json.dumps(asked())
+
+
+def test_what_only_such_an_upstream_knows_is_carried_over_as_it_is() -> None:
+    beyond = {
+        "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
+        "prompt_cache_retention": "24h",
+        "moderation": {"model": "m"},
+        "reasoning.context": "all_turns",
+        "reasoning.mode": "pro",
+    }
+    sent = asked(beyond=beyond, reasoning=ReasoningOptions(effort="low"))
+    assert sent["reasoning"] == {"effort": "low", "context": "all_turns", "mode": "pro"}
+    assert sent.items() >= {name: value for name, value in beyond.items() if "." not in name}.items()
+    assert asked(beyond={"reasoning.mode": "pro"})["reasoning"] == {"mode": "pro"}
+
+
+def test_what_concerns_tools_of_its_own_and_whoever_asks() -> None:
+    wanted = ["web_search_call.action.sources", "message.input_image.image_url"]
+    sent = asked(
+        include=wanted, max_tool_calls=3, service_tier="flex", user="u", safety_identifier="s", prompt_cache_key="k"
+    )
+    assert sent["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
+    assert (sent["max_tool_calls"], sent["service_tier"], sent["user"], sent["safety_identifier"]) == (
+        3,
+        "flex",
+        "u",
+        "s",
+    )
+    manner = Manner(seals=False, without=frozenset({"user", "safety_identifier"}))
+    sent = asked(manner=manner, user="u", safety_identifier="s", prompt_cache_key="k")
+    assert "include" not in sent and sent["prompt_cache_key"] == "k"
+    assert not {"user", "safety_identifier"} & sent.keys()

@@ -1,9 +1,12 @@
 """What an upstream's refusals mean to a client (contracts §D, protocol §6)."""
 
 import json
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from antiphon.models.upstream import Upstream, refusal, retry_after, told_in_stream
 
@@ -57,6 +60,13 @@ def test_the_wait_is_read_in_every_form() -> None:
     assert retry_after({"retry-after": "2"}) == 2
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
+
+
+@given(st.text() | st.dates().map(str) | st.floats().map(str) | st.sampled_from([" ", ",", "Mon,", "9" * 400]))
+def test_whatever_stands_in_the_header_it_is_a_wait_or_none(told: str) -> None:
+    for name in ("retry-after", "retry-after-ms"):
+        found = retry_after({name: told})
+        assert found is None or 0 <= found < math.inf
 
 
 def test_the_key_stands_in_no_repr_and_no_message() -> None:

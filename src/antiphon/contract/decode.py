@@ -89,7 +89,7 @@ def _too_deep() -> Problem:
 class Reader:
     """A law, compiled: `read` makes a `Request` of a body. Safe to share between threads."""
 
-    __slots__ = ("_fields", "_law", "_neutral", "_schema", "_steps", "_understood", "_unnamed", "_validator")
+    __slots__ = ("_beyond", "_fields", "_law", "_neutral", "_schema", "_steps", "_understood", "_unnamed", "_validator")
 
     def __init__(self, law: Law, schema: dict[str, JSON], steps: Sequence[RequestStep] = ()) -> None:
         self._law = law
@@ -99,6 +99,7 @@ class Reader:
         self._fields = fields(law, schema["properties"])
         self._unnamed = unnamed_refusals(law, schema["properties"])
         self._neutral = {path: tuple(values) for path, values in law.neutral.items()}
+        self._beyond = frozenset(law.beyond)
         self._understood = tuple(law.understood.items())
 
     def read(self, body: bytes) -> Request:
@@ -148,6 +149,8 @@ class Reader:
         if ignored := asking.ignored:
             more = len(ignored) - MOST_IGNORED
             asked["ignored"] = ignored if more <= 0 else [*ignored[:MOST_IGNORED], f"and-{more}-more"]
+        if asking.beyond:
+            asked["beyond"] = asking.beyond
         if asking.kept:
             asked["asked"] = asking.kept
         try:
@@ -193,9 +196,12 @@ class Reader:
                 self._unknown(f"{name}.{key}", entry, asking)
 
     def _unknown(self, path: str, value: JSON, asking: Asking) -> None:
-        """Name what nobody reads, if it asks for something, and keep it where the law says so."""
+        """Name what nobody reads, if it asks for something, or leave it to the model; keep it where the law says so."""
         if asks(value, self._neutral.get(path, ())):
-            asking.ignored.append(header_name(path))
+            if path in self._beyond:
+                asking.beyond[path] = value
+            else:
+                asking.ignored.append(header_name(path))
         if self._law.unknown == "kept":
             asking.kept[path] = value
 

@@ -16,11 +16,13 @@ from antiphon.core.problems import Problem
 
 
 class Asking(Struct):
-    """A request on its way: its body, the names of what will not be done, and what is kept beside."""
+    """A request on its way: its body, the names of what will not be done, what is kept beside, and what of the
+    unknown a model may know."""
 
     body: dict[str, JSON]
     ignored: list[str] = []
     kept: dict[str, JSON] = {}
+    beyond: dict[str, JSON] = {}
 
 
 class Refusal(Struct, frozen=True):

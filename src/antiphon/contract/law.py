@@ -101,6 +101,8 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unknown
         what becomes of fields that the schema does not name: `ignored`, or `kept` beside the response as well.
         Both ways they are named in `x-ignored-parameters`.
+    beyond
+        dotted paths of such fields that a model may honour all the same: they are kept for it as they are.
     defaults
         values of fields that the client did not give; a dotted path counts where its parent is given.
     forced
@@ -126,6 +128,7 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     features: frozenset[Feature]
     codecs: Codecs
     unknown: Literal["ignored", "kept"] = "ignored"
+    beyond: list[str] = []
     input: InputRule = InputRule()
     moves: list[Move] = []
     defaults: dict[str, JSON] = {}

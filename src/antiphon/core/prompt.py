@@ -5,7 +5,7 @@ Knows nothing of storage or of the client: whatever a request points to has been
 
 from msgspec import UNSET, Struct
 
-from antiphon.core.items import InputText, Item, Message
+from antiphon.core.items import JSON, InputText, Item, Message
 from antiphon.core.offers import Choice, Offer, choose, offers
 from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolChoice
 
@@ -40,6 +40,8 @@ class Prompt(Struct, kw_only=True):
 
     `whole` says that nobody reads the answer before its end, so that it may come in one piece; `passed` names the
     servers that the call came through (`core.servers`).
+
+    `include`, `max_tool_calls` and `beyond` are as they were asked, for a model that runs tools itself.
     """
 
     model: str
@@ -60,6 +62,9 @@ class Prompt(Struct, kw_only=True):
     conversation: str | None = None
     whole: bool = False
     passed: tuple[str, ...] = ()
+    include: list[str] = []
+    max_tool_calls: int | None = None
+    beyond: dict[str, JSON] = {}
 
 
 LOGPROBS = "message.output_text.logprobs"
@@ -109,4 +114,7 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         conversation=request.conversation,
         whole=not (request.stream or request.background),
         passed=request.passed,
+        include=request.include,
+        max_tool_calls=request.max_tool_calls,
+        beyond=request.beyond,
     )

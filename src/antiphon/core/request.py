@@ -147,7 +147,8 @@ class Request(Struct, kw_only=True):
     `None` in a sampling field means that the client asked for nothing.
     `ignored` names what was asked and will not be done (`x-ignored-parameters`), `passed` the servers that the call
     came through (`core.servers`). `asked` is what the client's contract wants kept as it was given, since the
-    canonical form has no place for it, by its path.
+    canonical form has no place for it, by its path. `beyond` is what only some models know, by its path too: a
+    model that does not names it (`Model.check`).
     """
 
     model: str
@@ -181,6 +182,7 @@ class Request(Struct, kw_only=True):
     prompt_cache_key: str | None = None
     ignored: list[str] = []
     passed: tuple[str, ...] = ()
+    beyond: dict[str, JSON] = {}
     asked: JSON | UnsetType = UNSET
 
 

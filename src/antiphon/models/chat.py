@@ -4,7 +4,6 @@ Knows nothing of other upstreams, of retries and of queues: it asks once, and sa
 how this server wants to be asked.
 """
 
-import re
 from collections.abc import AsyncIterator, Sequence
 
 from msgspec.structs import replace
@@ -22,16 +21,12 @@ from antiphon.models.chat_stream import ChatReader
 from antiphon.models.chat_tokens import TokenCounter, estimate
 from antiphon.models.event_stream import EventStream, form_of
 from antiphon.models.http import Answer, Http
-from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, untaken_hint, wants_stream
 
 _PATH = "chat/completions"
 _EVENTS = "text/event-stream"
 _LONGEST_REFUSAL = 64 * 1024
 _LONGEST_EVENT = 32 * 1024 * 1024
-_UNTAKEN = re.compile(
-    r"unsupported|unrecogni[sz]ed|unknown|unexpected|extra|additional|not (?:supported|permitted|allowed)",
-    re.IGNORECASE,
-)
 
 
 class ChatModel:
@@ -52,7 +47,7 @@ class ChatModel:
 
     def check(self, request: Request) -> list[str]:
         """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`chat_check`)."""
-        return ignored(request, self._upstream.takes)
+        return [*request.beyond, *ignored(request, self._upstream.takes)]
 
     async def count(self, prompt: Prompt) -> int:
         """Tokens of the prompt: the upstream's count, else an estimate. Raises `UpstreamFault`."""
@@ -197,12 +192,5 @@ def _learned(dialect: Dialect, fault: UpstreamFault) -> Dialect | None:
         return None
     if dialect.bound == "max_tokens" and "max_completion_tokens" in fault.message:
         return replace(dialect, bound="max_completion_tokens")
-    for name in HINTS:
-        if name not in dialect.without and (fault.param == name or _quotes(fault.message, name)):
-            return replace(dialect, without=dialect.without | {name})
-    return None
-
-
-def _quotes(message: str, name: str) -> bool:
-    """Whether a message says that a field of that name is not taken; `user` in quotes alone may be a role."""
-    return _UNTAKEN.search(message) is not None and any(f"{mark}{name}{mark}" in message for mark in "'\"`")
+    untaken = untaken_hint(fault, (name for name in HINTS if name not in dialect.without))
+    return None if untaken is None else replace(dialect, without=dialect.without | {untaken})

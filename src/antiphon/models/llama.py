@@ -101,7 +101,7 @@ class LlamaModel:
 
     def check(self, request: Request) -> list[str]:
         """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`llama_check`)."""
-        return ignored(request, thinks=self._tag is not None)
+        return [*request.beyond, *ignored(request, thinks=self._tag is not None)]
 
     async def count(self, prompt: Prompt) -> int:
         """Tokens of the rendered prompt. Raises `Problem` 503 while the model isn't there."""

@@ -21,9 +21,9 @@ from antiphon.models.chat_request import called
 from antiphon.models.chat_tokens import estimate
 from antiphon.models.event_stream import EventStream, form_of
 from antiphon.models.http import Answer, Http
-from antiphon.models.responses_request import Manner, body, ignored, measured
+from antiphon.models.responses_request import HINTS, Manner, body, ignored, measured
 from antiphon.models.responses_stream import Listener
-from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, wants_stream
+from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, untaken_hint, wants_stream
 
 _EVENTS = "text/event-stream"
 _LONGEST_EVENT = 64 * 1024 * 1024
@@ -89,6 +89,8 @@ class ResponsesModel:
                 manner = replace(manner, seals=False)
             elif not streams and wants_stream(fault):
                 manner = replace(manner, only_streams=True)
+            elif untaken := untaken_hint(fault, (name for name in HINTS if name not in manner.without)):
+                manner = replace(manner, without=manner.without | {untaken})
             else:
                 raise fault
             self._manner = manner

@@ -17,6 +17,20 @@ from antiphon.core.wire import opaque
 from antiphon.models.responses_items import to_upstream
 from antiphon.models.upstream import Upstream
 
+HINTS = ("safety_identifier", "user", "prompt_cache_key")
+"""Fields without which the answer is the same: they are left out for an upstream that refuses them."""
+
+THEIRS = frozenset(
+    {
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "web_search_call.action.sources",
+        "web_search_call.results",
+    }
+)
+"""What `include` asks of tools that the upstream runs (protocol §2.2)."""
+
 
 class Manner(Struct, frozen=True):
     """How an upstream is asked.
@@ -25,10 +39,13 @@ class Manner(Struct, frozen=True):
         whether it is asked for its sealed thoughts: some models refuse a request that asks.
     only_streams
         whether it gives no answer in one piece.
+    without
+        those of `HINTS` that it refuses.
     """
 
     seals: bool = True
     only_streams: bool = False
+    without: frozenset[str] = frozenset()
 
     def streams(self, prompt: Prompt) -> bool:
         """Whether the answer is asked for as a stream."""
@@ -44,6 +61,7 @@ def body(prompt: Prompt, model: str, upstream: Upstream, manner: Manner) -> byte
     """The request for one turn. `model` is the name there."""
     sampling = prompt.sampling
     include = [INCLUDE] if manner.seals else []
+    include += [one for one in prompt.include if one in THEIRS]
     value = measured(prompt, model, upstream) | {"stream": manner.streams(prompt), "store": False}
     if sampling.top_logprobs is not None:
         include.append(LOGPROBS)
@@ -58,8 +76,17 @@ def body(prompt: Prompt, model: str, upstream: Upstream, manner: Manner) -> byte
         "frequency_penalty": sampling.frequency_penalty or None,
         "top_k": sampling.top_k if "top_k" in upstream.takes else None,
         "prompt_cache_key": prompt.cache_key,
+        "user": prompt.user,
+        "safety_identifier": prompt.safety_identifier,
+        "service_tier": prompt.service_tier,
+        "max_tool_calls": prompt.max_tool_calls,
     }
     value |= {key: entry for key, entry in wanted.items() if entry is not None}
+    for path, given in prompt.beyond.items():
+        name, _, inner = path.partition(".")
+        value[name] = {**value.get(name, {}), inner: given} if inner else given
+    for name in manner.without:
+        value.pop(name, None)
     return msgspec.json.encode(value, enc_hook=opaque)
 
 

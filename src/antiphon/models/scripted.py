@@ -158,8 +158,8 @@ class ScriptedModel:
         """There is nothing to end."""
 
     def check(self, request: Request) -> list[str]:
-        """It honours everything that it is asked."""
-        return []
+        """It honours everything that it is asked, but what only some models know."""
+        return list(request.beyond)
 
     async def count(self, prompt: Prompt) -> int:
         """The words of the prompt."""

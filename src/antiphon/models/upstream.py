@@ -4,7 +4,7 @@ Knows nothing of how bytes travel (`http`), nor of what a prompt looks like ther
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Literal, NamedTuple
@@ -21,6 +21,8 @@ Blame = Literal["moment", "upstream", "request"]
 """Whose an error is: the moment's (a retry may help), the upstream's (another may help), the request's."""
 
 _HIDDEN = "[key]"
+_NUMBER = re.compile(r"\s*[0-9]+(?:\.[0-9]*)?\s*")
+_LONGEST_WAIT = 30 * 24 * 3600.0
 _LONGEST = 500  # characters of an upstream's message that are passed on
 
 
@@ -182,6 +184,13 @@ def wants_stream(fault: UpstreamFault) -> bool:
     return fault.status in {408, 504, 524}
 
 
+def untaken_hint(fault: UpstreamFault, hints: Iterable[str]) -> str | None:
+    """The first of the fields that a refusal says are not taken; None where it is about something else."""
+    if fault.status not in {400, 422}:
+        return None
+    return next((name for name in hints if fault.param == name or _says_untaken(fault.message, name)), None)
+
+
 def cycle(message: str) -> UpstreamFault:
     """An upstream leads back to whoever asks it (`core.servers`)."""
     fault = UpstreamFault(508, "upstream_cycle", message, blame="upstream")
@@ -211,14 +220,14 @@ def is_context_length(said: ErrorBody) -> bool:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds to wait, from `retry-after-ms`, or `retry-after` as seconds or a date; None where not told."""
     try:
-        if (told := headers.get("retry-after-ms")) is not None:
-            return max(float(told) / 1000, 0.0)
+        if (told := headers.get("retry-after-ms")) is not None and _NUMBER.fullmatch(told):
+            return min(float(told) / 1000, _LONGEST_WAIT)
         if (told := headers.get("retry-after")) is None:
             return None
-        if re.fullmatch(r"\s*[\d.]+\s*", told):
-            return float(told)
-        return max(parsedate_to_datetime(told).timestamp() - time(), 0.0)
-    except (ValueError, OverflowError):
+        if _NUMBER.fullmatch(told):
+            return min(float(told), _LONGEST_WAIT)
+        return min(max(parsedate_to_datetime(told).timestamp() - time(), 0.0), _LONGEST_WAIT)
+    except (ValueError, OverflowError, TypeError, IndexError):  # the last two are how some dates that are none end
         return None
 
 
@@ -271,6 +280,11 @@ def _unwell(status: int, message: str, wait: float | None) -> UpstreamFault:
     return UpstreamFault(status, code, message, retry_after=wait)
 
 
+def _says_untaken(message: str, name: str) -> bool:
+    """Whether a message says that a field of that name is not taken; `user` in quotes alone may be a role."""
+    return _UNTAKEN.search(message) is not None and any(f"{mark}{name}{mark}" in message for mark in "'\"`")
+
+
 def _too_long(message: str) -> UpstreamFault:
     return UpstreamFault(400, "context_length_exceeded", message, param="input", blame="request")
 
@@ -288,6 +302,11 @@ _PARAMS = {
     "logprobs": "top_logprobs",
 }
 """Names of Chat Completions, and the fields of ours that they were made from."""
+
+_UNTAKEN = re.compile(
+    r"unsupported|unrecogni[sz]ed|unknown|unexpected|extra|additional|not (?:supported|permitted|allowed)",
+    re.IGNORECASE,
+)
 
 _TOO_LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "ContextWindowExceededError"}
 
