@@ -16,6 +16,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 6
 UNTESTED = {
     "__main__.py": "one call; tests/test_cli.py runs it as a program",
     "app.py": "puts the rooms together; tests/test_stopping.py and all that tests/served.py starts run it whole",
+    "commands/flags.py": "the flags of others; tests/test_cli_accounts.py shows that each is explained",
     "core/accounts.py": "structs, and Protocols without code, as core/ports.py",
     "core/ports.py": "Protocols without code; tests/conformance holds what satisfies them to what they say",
     "core/signals.py": "structs without code; tests/observe shows what becomes of each",

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict, Env, Toml
 
-from antiphon import __version__
+from antiphon import __version__, cli_accounts
 from antiphon.settings import FILE, TABLES, Place, Reach, Settings
 
 
@@ -36,6 +36,14 @@ def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollectio
     Dict(keys, allow_unknown=file.allow_unknown, use_commands_as_keys=False, source=file.source)(
         app, commands, arguments
     )
+
+
+def _of_place(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Fill --config and --data alone: what else these commands are told is no setting, though it may be called so."""
+    place = arguments.copy()
+    place[:] = [one for one in arguments if one.name in ("--config", "--data")]
+    Env("ANTIPHON_", command=False, show=False)(app, commands, place)
+    _from_file(app, commands, place)
 
 
 Json: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
@@ -171,6 +179,11 @@ def backup(file: Path, /, place: Place = Place()) -> None:  # noqa: B008  as abo
     from antiphon.commands import backup as command
 
     command.backup(place.data, file)
+
+
+for accounts in cli_accounts.APPS:
+    accounts.config = (_of_place,)
+    app.command(accounts)
 
 
 def main() -> None:

@@ -132,6 +132,11 @@ class Apart(RuleBasedStateMachine):
     def begin_in(self, project: str, conversation: str, items: list[Item]) -> Any:
         return self._begin(begun(items, project=project, conversation=conversation))
 
+    @rule(target=runs, project=PROJECT, key=KEY)
+    def begin_under(self, project: str, key: str) -> Any:
+        self.reserve(project, key)
+        return self._begin(begun(project=project, record=(SCOPE, key)))
+
     def _begin(self, opening: Opening) -> Any:
         if self.ask(opening.project, lambda store: store.open(opening)) is not None:
             return multiple()
@@ -205,17 +210,24 @@ class Apart(RuleBasedStateMachine):
     def forget(self, project: str, talk: str) -> None:
         self.ask(project, lambda store: store.forget(project, talk))
 
-    # Records
+    # Records: each does something under the same key
 
-    @rule(project=PROJECT, key=KEY, text=TEXT, then=st.sampled_from(["nothing", "fulfil", "withdraw"]))
-    def reserve(self, project: str, key: str, text: str, then: str) -> None:
-        record = Record(text.encode(), int(self.clock.now))
-        self.ask(project, lambda store: store.reserve(project, SCOPE, key, record))
-        if then == "fulfil":
+    @rule(key=KEY, acts=st.lists(st.tuples(PROJECT, st.sampled_from(["reserve", "fulfil", "withdraw"])), min_size=2))
+    def remember(self, key: str, acts: list[tuple[str, str]]) -> None:
+        for project, act in acts[:5]:
+            record = Record(project.encode(), int(self.clock.now))
             led = replace(record, body=b'"%s"' % project.encode())
-            self.ask(project, lambda store: store.fulfil(project, SCOPE, key, led))
-        if then == "withdraw":
-            self.ask(project, lambda store: store.withdraw(project, SCOPE, key))
+            match act:
+                case "reserve":
+                    self.reserve(project, key)
+                case "fulfil":
+                    self.ask(project, lambda store: store.fulfil(project, SCOPE, key, led))  # noqa: B023  # asked at once
+                case "withdraw":
+                    self.ask(project, lambda store: store.withdraw(project, SCOPE, key))  # noqa: B023  # as above
+
+    def reserve(self, project: str, key: str) -> None:
+        record = Record(project.encode(), int(self.clock.now))
+        self.ask(project, lambda store: store.reserve(project, SCOPE, key, record))
 
     # The queue, which is the server's own: it takes the oldest of all, and that is the oldest of its project
 
@@ -262,23 +274,24 @@ class Apart(RuleBasedStateMachine):
         self.ask(key.project, lambda store: store.keep_key(replace(key, revoked_at=at)))
         self.ask(key.project, lambda store: store.used(key.id, at))
 
-    @rule(project=MOSTLY_ITS, run=runs, key=KEY)
-    def charge(self, project: str | None, run: str, key: str) -> None:
-        project = project or self.known[run].project
-        row = charged(run, project=project, key=key, opened_at=self.clock.now)
+    @rule(run=runs, acts=st.lists(st.tuples(PROJECT, st.sampled_from(["charge", "settle", "uncharge"])), min_size=2))
+    def count(self, run: str, acts: list[tuple[str, str]]) -> None:
+        """Each does something under the same id."""
+        for project, act in acts[:5]:
+            row = charged(run, project=project, opened_at=self.clock.now)
+            match act:
+                case "charge":
+                    self.ask(project, lambda store: store.charge(row))  # noqa: B023  # as above
+                case "settle":
+                    self.ask(project, lambda store: store.settle(project, settled(run)))  # noqa: B023  # as above
+                case "uncharge":
+                    self.ask(project, lambda store: store.uncharge(project, run))  # noqa: B023  # as above
+
+    @rule(run=runs, project=PROJECT)
+    def settle_lost(self, run: str, project: str) -> None:
+        row = charged(run, project=project, opened_at=self.clock.now)
         self.ask(project, lambda store: store.charge(row))
-
-    @rule(project=MOSTLY_ITS, run=runs, refused=st.booleans())
-    def settle(self, project: str | None, run: str, refused: bool) -> None:  # noqa: FBT001  # as above
-        project = project or self.known[run].project
-        if refused:
-            self.ask(project, lambda store: store.uncharge(project, run))
-        else:
-            self.ask(project, lambda store: store.settle(project, settled(run)))
-
-    @rule()
-    def settle_lost(self) -> None:
-        self.each(lambda store: store.settle_lost(self.clock.now))
+        self.each(lambda store: store.settle_lost(self.clock.now + 1))
 
     # Time, and the end of it all
 

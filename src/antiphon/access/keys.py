@@ -5,6 +5,7 @@ Knows nothing of where a key is kept, nor of who may have one.
 
 import hmac
 import secrets
+import time
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,7 +39,7 @@ def made(secret: bytes, draft: Draft, now: int) -> Made:
     """A new key. `secret` is what `digest` is given; `now` is unix seconds."""
     text = PREFIX + secrets.token_urlsafe(32)
     key = Key(
-        id=f"key_{secrets.token_hex(16)}",
+        id=f"key_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}",  # grows with time, as all our ids
         digest=digest(secret, text),
         shown=shown(text),
         name=draft.name,

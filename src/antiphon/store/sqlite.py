@@ -38,7 +38,7 @@ class SqliteStore(SqliteBooks):
         """Lock the folder, open the database, bring it up to date. Raises `StoreError`."""
         lock = Lock(self._folder)
         try:
-            await super().start()
+            await self._open()
             await self._submit(runs.unhold)
         except BaseException:
             await super().stop()

@@ -20,7 +20,7 @@ from antiphon.store import sqlite_accounts as accounts
 from antiphon.store import sqlite_holdings as holdings
 from antiphon.store import sqlite_ledger as ledger
 from antiphon.store.exported import Line, line
-from antiphon.store.sqlite_folder import environmental, problem, reading
+from antiphon.store.sqlite_folder import environmental, prepare, problem, reading
 from antiphon.store.sqlite_writer import Writer
 
 T = TypeVar("T")
@@ -44,7 +44,11 @@ class SqliteBooks:
         self._own = threading.local()
 
     async def start(self) -> None:
-        """Open the database, bring it up to date. Raises `StoreError`."""
+        """Open the database beside whoever else works on it. Raises `StoreError`."""
+        await asyncio.to_thread(prepare, self._folder)
+        await self._open()
+
+    async def _open(self) -> None:
         await self._writer.start()
         self._readers = ThreadPoolExecutor(READERS, "antiphon-reader", initializer=self._connect)
 

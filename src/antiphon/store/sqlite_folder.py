@@ -61,6 +61,29 @@ class Lock:
         os.close(self._file)
 
 
+def prepare(folder: Path) -> None:
+    """Make the database where there is none, and bring an old one up to date. Raises `StoreError`.
+
+    Only that needs the lock: a server of an older version may not have its tables changed while it runs.
+    """
+    path = folder / DATABASE
+    if path.exists():
+        with _explained(path), contextlib.closing(reading(folder)) as connection:
+            _refuse_foreign(connection, path)
+            if connection.execute("PRAGMA user_version").fetchone()[0] == len(migrations()):
+                return
+    lock = Lock(folder)
+    try:
+        writing(folder).close()
+    finally:
+        lock.release()
+
+
+def exists(folder: Path) -> bool:
+    """Whether anything is kept there."""
+    return (folder / DATABASE).exists()
+
+
 def writing(folder: Path) -> sqlite3.Connection:
     """The connection that writes, its database brought up to date. Raises `StoreError`."""
     path = folder / DATABASE
@@ -99,7 +122,7 @@ def copy(folder: Path, target: Path) -> None:
 
     The file appears whole or not at all; one that was there is replaced. Raises `StoreError`.
     """
-    if not (folder / DATABASE).exists():
+    if not exists(folder):
         raise StoreError(f"There is no database in {folder}.")
     if target.resolve().parent == folder.resolve() and target.name.startswith(DATABASE):
         raise StoreError(f"{target} belongs to the database itself; give the copy another name.")
