@@ -5,16 +5,25 @@ Knows nothing of any route. A reader can leave, and can be slow.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
+from antiphon.access import keys
+from antiphon.access.accounts import Accounts, Terms
+from antiphon.access.attempts import Attempts, Proxies
+from antiphon.access.directory import Directory
 from antiphon.access.idempotency import Idempotency
+from antiphon.access.limiter import MemoryLimiter
 from antiphon.access.sealing import SecretSealer
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
+from antiphon.api.gate import Gate
 from antiphon.api.house import House
 from antiphon.contract import openapi
 from antiphon.contract.contract import load
@@ -34,7 +43,7 @@ from antiphon.tools.fetch import WebFetcher
 from tests.grammar import check_stream, parse_sse
 from tests.stores import ReinedStore
 
-OPEN = Admission()
+SECRET = b"s" * 32
 WAIT = 20.0
 """Seconds after which a test that waits for something gives up; it bounds a hang, and measures nothing."""
 
@@ -79,6 +88,16 @@ class Answer:
         events = parse_sse(self.body)
         check_stream(events)
         return events
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who may come in: what the settings let in, the proxies that are believed, the admin key, and the time."""
+
+    admission: Admission = field(default_factory=Admission)
+    trusted: tuple[str, ...] = ()
+    admin_key: str | None = None
+    clock: Callable[[], float] = time.time
 
 
 @dataclass
@@ -136,8 +155,10 @@ class Rooms:
     runner: Runner
     worker: Worker
     door: Door
+    directory: Directory
     signals: list[Signal]
     process: "Process"
+    peer: str = "127.0.0.1"
 
     def begin(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Exchanging:
         """Send a request, and go on at once. A body that is not bytes is sent as JSON."""
@@ -146,6 +167,7 @@ class Rooms:
         sent = {"host": "localhost", "content-type": "application/json"} | dict(headers or {})
         scope: MutableMapping[str, Any] = {
             "type": "http",
+            "client": (self.peer, 1),
             "method": method,
             "path": path,
             "raw_path": quote(path).encode(),
@@ -172,6 +194,12 @@ class Rooms:
     async def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a request; its whole answer."""
         return await self.begin(method, path, body, headers).end()
+
+    async def key(self, project: str = "default", **fields: Any) -> str:
+        """The text of a new key."""
+        made = keys.made(SECRET, keys.Draft(name="k", project=project), int(time.time()))
+        await self.store.keep_key(replace(made.key, **fields))
+        return made.text
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET that succeeds."""
@@ -235,7 +263,7 @@ def rooms(
     *models: Served,
     width: int = 4,
     heartbeat: float = 15.0,
-    admission: Admission = OPEN,
+    entry: Entry = Entry(),
     keep: int = 0,
 ) -> Rooms:
     """A server that was put together and not started."""
@@ -245,8 +273,12 @@ def rooms(
     router = Router(models or [ScriptedModel()])
     process = Process(store or MemoryStore())
     kept = cast("Store", process)
-    prompting = Prompting(router, kept, SecretSealer(b"s" * 32), Attachments(WebFetcher()), 4096)
-    runner = Runner(router, prompting, kept, telemetry, keep)
+    prompting = Prompting(router, kept, SecretSealer(SECRET), Attachments(WebFetcher()), 4096)
+    admin = None if entry.admin_key is None else keys.digest(SECRET, entry.admin_key)
+    directory = Directory(kept, SECRET, admin, Attempts(entry.clock), entry.clock)
+    limiter = MemoryLimiter(entry.clock)
+    accounts = Accounts(directory, limiter, kept, router, telemetry, Terms(4096, entry.clock))
+    runner = Runner(router, prompting, kept, accounts, telemetry, keep)
     worker = Worker(runner, kept, telemetry, width)
     contract = load("openai")
 
@@ -257,12 +289,14 @@ def rooms(
         contract=contract,
         models=router,
         store=kept,
+        accounts=accounts,
         runner=runner,
         prompting=prompting,
         worker=worker,
         idempotency=Idempotency(kept, b"secret", now),
         telemetry=telemetry,
-        admission=admission,
+        gate=Gate(entry.admission, directory, Proxies(entry.trusted)),
+        key_secret=SECRET,
         metrics=metrics.page,
         metrics_type=metrics.content_type,
         openapi=lambda: openapi.document(contract),
@@ -272,7 +306,7 @@ def rooms(
         behind=router.behind,
     )
     door = Door(house, opening=nothing, closing=nothing)
-    return Rooms(process.store, router, runner, worker, door, signals, process)
+    return Rooms(process.store, router, runner, worker, door, directory, signals, process)
 
 
 @asynccontextmanager
@@ -280,6 +314,7 @@ async def serving(store: Store | None = None, *models: Served, **options: Any) -
     """A server that runs; it is told to stop at the end, and lets nothing behind."""
     made = rooms(store, *models, **options)
     await made.store.start()
+    await made.directory.start()
     await made.worker.start()
     try:
         yield made

@@ -56,6 +56,8 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
         "data": folder / "data",
         "ephemeral": True,
         "no_auth": True,
+        "admin_key": "a-key-that-nobody-guesses",
+        "trusted_proxies": ("10.0.0.1", "fd00::/8"),
         "keep_days": 3,
         "keep_log_hours": 5,
         "background": 7,

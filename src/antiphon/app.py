@@ -6,22 +6,29 @@ Knows nothing of commands. `run` serves until it is told to stop.
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from antiphon.access import secret
+from antiphon.access import keys, secret
+from antiphon.access.accounts import Accounts, Terms
+from antiphon.access.attempts import Attempts, Proxies
+from antiphon.access.directory import Directory
 from antiphon.access.idempotency import Idempotency
+from antiphon.access.limiter import MemoryLimiter
 from antiphon.access.sealing import SecretSealer
 from antiphon.api.admission import Admission
 from antiphon.api.door import Door
+from antiphon.api.gate import Gate
 from antiphon.api.house import House
 from antiphon.config import load as load_config
 from antiphon.contract import openapi
 from antiphon.contract.contract import load
 from antiphon.core.ports import Served, Store, Telemetry
+from antiphon.core.signals import Note
 from antiphon.models.router import Router
 from antiphon.observe.logs import structured
 from antiphon.observe.metrics import Metrics
@@ -31,7 +38,7 @@ from antiphon.runs.prompting import Prompting
 from antiphon.runs.runner import Runner
 from antiphon.runs.sweeper import Sweeper
 from antiphon.runs.worker import Worker
-from antiphon.settings import Settings
+from antiphon.settings import Settings, loopback
 from antiphon.tools.attachments import Attachments
 from antiphon.tools.fetch import WebFetcher
 
@@ -45,6 +52,10 @@ TOLD = 5
 """Seconds in which readers are told of the end of what outlasted the grace."""
 
 
+class StartError(Exception):
+    """The server may not start like this: one sentence on why, and what to do."""
+
+
 class App:
     """The rooms, put together as the settings say, with their life: `start`, `leave`, `stop`.
 
@@ -53,7 +64,7 @@ class App:
 
     def __init__(self, settings: Settings, announce: Callable[[], None]) -> None:
         metrics = Metrics()
-        telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
+        telemetry = self._telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
         contract = load("openai")
         self._settings = settings
         self._announce = announce
@@ -63,6 +74,11 @@ class App:
         self._router = _router(settings, telemetry, server)
         self._store = _store(settings)
         own = secret.passing() if settings.ephemeral else secret.kept_in(settings.data)
+        keying = secret.derived(own, "keys")
+        self._directory = _directory(settings, self._store, keying)
+        terms = Terms(settings.max_output_tokens, time.time)
+        limiter = MemoryLimiter(time.monotonic)
+        accounts = Accounts(self._directory, limiter, self._store, self._router, telemetry, terms)
         prompting = Prompting(
             self._router,
             self._store,
@@ -70,19 +86,21 @@ class App:
             Attachments(WebFetcher(frozenset(settings.fetch_allowed))),
             settings.max_output_tokens,
         )
-        self._runner = Runner(self._router, prompting, self._store, telemetry, settings.keep_days * DAY)
+        self._runner = Runner(self._router, prompting, self._store, accounts, telemetry, settings.keep_days * DAY)
         self._worker = Worker(self._runner, self._store, telemetry, settings.background)
         self._sweeper = Sweeper(self._store, telemetry, settings.keep_log_hours * 3600)
         house = House(
             contract=contract,
             models=self._router,
             store=self._store,
+            accounts=accounts,
             runner=self._runner,
             prompting=prompting,
             worker=self._worker,
             idempotency=Idempotency(self._store, secret.derived(own, "idempotency"), now),
             telemetry=telemetry,
-            admission=_admission(settings),
+            key_secret=keying,
+            gate=Gate(_admission(settings), self._directory, Proxies(settings.trusted_proxies)),
             metrics=metrics.page,
             metrics_type=metrics.content_type,
             openapi=lambda: openapi.document(contract),
@@ -94,17 +112,34 @@ class App:
         self.door = Door(house, opening=self.start, closing=self.stop)
 
     async def start(self) -> None:
-        """Open the store, take up what was left, begin to load models. Raises `StoreError`."""
+        """Open the store, take up what was left, begin to load models. Raises `StoreError` or `StartError`."""
         try:
+            began = time.time()
             await self._store.start()
+            await self._directory.start()
+            self._see_that_it_may_stand_open()
             self._announce()
             await self._router.start()
             await self._worker.start()
+            if lost := await self._store.settle_lost(began):
+                self._telemetry(Note("lost runs were settled", {"count": lost}))
         except Exception as fault:
             self.fault = fault
             raise
         self._sweeper.start()
         _collect_less()
+
+    def _see_that_it_may_stand_open(self) -> None:
+        """Refuse to stand open to others without it being said. Raises `StartError`."""
+        settings, keyed = self._settings, self._directory.keyed
+        if not (keyed or settings.no_auth or loopback(settings.host)):
+            raise StartError(
+                f"{settings.host} can be reached by others, and this server has no keys: make one with `antiphon keys "
+                "create`, set ANTIPHON_ADMIN_KEY, listen on 127.0.0.1, or add --no-auth if everybody who reaches it "
+                "may use it."
+            )
+        if keyed and settings.no_auth:
+            self._telemetry(Note("--no-auth does nothing: this server has had a key, so that every request needs one"))
 
     async def leave(self) -> None:
         """Nobody new comes in: hand background runs back, and give foreground runs their grace.
@@ -121,11 +156,15 @@ class App:
         await (self._draining or self._runner.drain(self._settings.shutdown_grace))
         await self._sweeper.stop()
         await self._router.stop()
+        await self._directory.stop()
         await self._store.stop()
 
 
 def run(settings: Settings, announce: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then return. Raises `StoreError` where the memory can't be opened."""
+    """Serve until SIGTERM or SIGINT, then return.
+
+    Raises `StoreError` where the memory can't be opened, `StartError` where it would stand open to others.
+    """
     app = App(settings, announce)
     try:
         _server(app, settings).run()
@@ -228,6 +267,11 @@ def _store(settings: Settings) -> Store:
     from antiphon.store.sqlite import SqliteStore
 
     return SqliteStore(settings.data)
+
+
+def _directory(settings: Settings, store: Store, keying: bytes) -> Directory:
+    admin = None if settings.admin_key is None else keys.digest(keying, settings.admin_key)
+    return Directory(store, keying, admin, Attempts(time.monotonic), time.time)
 
 
 def _admission(settings: Settings) -> Admission:

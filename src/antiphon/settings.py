@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,13 +49,13 @@ def _log_format() -> Literal["console", "json"]:
     return "console" if sys.stderr.isatty() else "json"
 
 
-def _closed(_hint: object, settings: "Settings") -> None:
-    """Refuse to stand open to others without it being said. Raises `ValueError`."""
-    if not (loopback(settings.host) or settings.no_auth):
-        raise ValueError(
-            f"{settings.host} can be reached by others, and this server has no keys yet: "
-            "listen on 127.0.0.1, or add --no-auth if everybody who reaches it may use it."
-        )
+def _networks(_hint: object, given: tuple[str, ...]) -> None:
+    """See that every proxy is an address or a network. Raises `ValueError`."""
+    for one in given:
+        try:
+            ip_network(one.strip(), strict=False)
+        except ValueError:
+            raise ValueError(f"{one} is neither an IP address nor a network such as 10.0.0.0/8.") from None
 
 
 @Parameter(name="*")
@@ -86,7 +86,7 @@ class Reach(Place):
 needs one, stands in ANTIPHON_UPSTREAM_KEY. With one, the embedded model is served only where --model names it."""
 
 
-@Parameter(name="*", validator=_closed)
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Settings(Reach):
     """All that can be set. The first sentence under a field is what `--help` says of it."""
@@ -107,7 +107,14 @@ class Settings(Reach):
     """How many background responses are made at once; the others wait in order."""
 
     no_auth: Annotated[bool, Parameter(negative="", show_default=False)] = False
-    """Serve without keys on an address that others can reach."""
+    """Serve without keys on an address that others can reach. Does nothing once there has been a key."""
+
+    admin_key: Annotated[str | None, Parameter(show_default=False)] = field(default=None, repr=False)
+    """A key for everything, the administration included; from then on every request needs a key. Better given as \
+ANTIPHON_ADMIN_KEY: others on this machine can see flags."""
+
+    trusted_proxies: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, validator=_networks)] = ()
+    """Proxies, by address or network, that are believed when X-Forwarded-For says for whom they ask."""
 
     allowed_origins: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
     """Origins of web pages that may call, such as https://app.example."""

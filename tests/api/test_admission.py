@@ -1,10 +1,13 @@
 """Which requests may come in: hosts, origins, forwarded headers, preflights."""
 
+from typing import Any
+
 import pytest
 
 from antiphon.api.admission import Admission
+from antiphon.api.exchange import Exchange
 from antiphon.core.problems import Problem
-from tests.asgi import serving
+from tests.asgi import Entry, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -13,13 +16,20 @@ NAMED = Admission(hosts=frozenset({"duck.example"}), origins=frozenset({"https:/
 WIDE = Admission(any_address=True)
 
 
+async def unused(*_: Any) -> Any:
+    raise AssertionError("nothing of the body is read here")
+
+
 def said(admission: Admission, **headers: str) -> str | None:
     """The code of the refusal, or the origin that may read."""
     pairs = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    exchange = Exchange({"headers": pairs}, unused, unused)
     try:
-        return admission.check(pairs)
+        found = admission.origin(exchange)
+        admission.check_open(exchange)
     except Problem as problem:
         return problem.code if problem.status == 403 else str(problem.status)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -82,11 +92,12 @@ def test_proxies(name: str) -> None:
 
 
 def test_without_a_host() -> None:
-    assert said(MINE, origin="http://localhost") == "host_not_allowed"
+    assert said(MINE) == "host_not_allowed"
+    assert said(MINE, origin="http://localhost") == "origin_not_allowed"
 
 
 async def test_an_allowed_origin_may_ask_and_read() -> None:
-    async with serving(admission=NAMED) as server:
+    async with serving(entry=Entry(NAMED)) as server:
         foreign = {"origin": "https://app.example"}
         preflight = await server.ask("OPTIONS", "/v1/responses", None, foreign)
         assert preflight.status == 204 and not preflight.body

@@ -36,7 +36,7 @@ async def test_metrics_count_requests_and_tokens() -> None:
         page = answer.body.decode()
         assert 'antiphon_requests_total{method="POST",status="200"} 1.0' in page
         assert 'antiphon_requests_total{method="GET",status="404"} 1.0' in page
-        assert 'antiphon_tokens_total{kind="output",model="scripted"} 3.0' in page
+        assert 'antiphon_tokens_total{kind="output",model="scripted",project="default"} 3.0' in page
 
 
 async def test_the_api_describes_itself() -> None:

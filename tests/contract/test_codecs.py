@@ -5,6 +5,7 @@ from uuid import UUID
 from antiphon.contract.codecs import ERRORS, HEADERS, ITEMS, REQUESTS, RESPONSES
 from antiphon.contract.contract import names, read_law
 from antiphon.contract.errors import SCHEMAS
+from antiphon.contract.limits import LIMITS
 from antiphon.runs.ids import new_id
 
 
@@ -16,6 +17,7 @@ def test_every_codec_is_chosen_by_a_shipped_contract() -> None:
     assert {name for law in laws for name in law.response} == RESPONSES.keys()
     assert {name for law in laws for name in law.items} == ITEMS.keys()
     assert {name for law in laws for name in law.headers} == HEADERS.keys()
+    assert {law.limits for law in laws} == LIMITS.keys()
 
 
 def test_an_inference_has_a_uuid_of_its_own() -> None:

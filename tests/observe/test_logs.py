@@ -1,11 +1,22 @@
 """Log lines: one a signal, as JSON or for people."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded, Signal
+from antiphon.core.signals import (
+    Fault,
+    ModelChanged,
+    Note,
+    RequestEnded,
+    RunContent,
+    RunEnded,
+    RunSettled,
+    Signal,
+    UpstreamCalled,
+    UpstreamChanged,
+)
 from antiphon.observe.logs import structured
 
 
@@ -17,6 +28,12 @@ SIGNALS: list[tuple[Signal, str, str]] = [
     (RequestEnded("req_1", "GET", "/healthz", 200, 0.000123456), "info", "request"),
     (run(), "info", "run"),
     (run("failed", "server_error"), "warning", "run"),
+    (RunContent("resp_1", "req_1", "p", ["prompt"], ["output"]), "info", "content"),
+    (RunSettled("resp_1", "p", "key_1", "m", "completed", 3, 1, 2, 0, estimated=False, cost=0.0), "debug", "settled"),
+    (UpstreamCalled("gpu", "m", "answered", 200, 1.0), "debug", "call"),
+    (UpstreamCalled("gpu", "m", "broken", 200, 1.0), "warning", "call"),
+    (UpstreamChanged("gpu", "ready"), "info", "upstream"),
+    (UpstreamChanged("gpu", "failing"), "error", "upstream"),
     (ModelChanged("m", "ready"), "info", "model"),
     (ModelChanged("m", "lost", "killed"), "error", "model"),
     (ModelChanged("m", "failed"), "error", "model"),
@@ -33,6 +50,7 @@ def test_json_is_a_line_a_signal(capfdbinary: pytest.CaptureFixture[bytes]) -> N
     listen = structured("json", "debug")
     for signal, _, _ in SIGNALS:
         listen(signal)
+    assert {type(signal) for signal, _, _ in SIGNALS} == set(get_args(Signal))
     told = lines(capfdbinary)
     assert [(line["level"], line["event"]) for line in told] == [(level, event) for _, level, event in SIGNALS]
     assert all(line["timestamp"].endswith("Z") for line in told)

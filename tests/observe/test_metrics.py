@@ -2,7 +2,16 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from antiphon.core.signals import Fault, ModelChanged, Note, RequestEnded, RunEnded, UpstreamCalled, UpstreamChanged
+from antiphon.core.signals import (
+    Fault,
+    ModelChanged,
+    Note,
+    RequestEnded,
+    RunEnded,
+    RunSettled,
+    UpstreamCalled,
+    UpstreamChanged,
+)
 from antiphon.observe.metrics import Metrics
 
 
@@ -19,20 +28,28 @@ def test_signals_are_counted() -> None:
     metrics = Metrics()
     for _ in range(2):
         metrics(RequestEnded("req_1", "POST", "/v1/responses", 200, 0.3))
-    metrics(RunEnded("resp_1", "req_1", "m", "completed", 1.0, 0.25, 30, 10, 5))
-    metrics(RunEnded("resp_2", "req_2", "m", "failed", 1.0, None, 1, 0, 0, "server_error"))
+    metrics(RunEnded("resp_1", "req_1", "m", "completed", 1.0, 0.25, 30, 10, 5, project="p"))
+    metrics(RunEnded("resp_2", "req_2", "m", "failed", 1.0, None, 1, 0, 0, "server_error", project="q"))
+    metrics(RunSettled("resp_1", "p", "key_1", "m", "completed", 30, 10, 5, 2, estimated=False, cost=0.5))
+    metrics(RunSettled("resp_2", "q", "", "m", "failed", 1, 0, 0, 0, estimated=True, cost=0.0))
+    metrics(RequestEnded("req_3", "POST", "/v1/responses", 429, 0.1, "rate_limit_exceeded"))
+    metrics(RequestEnded("req_4", "POST", "/v1/responses", 400, 0.1, "invalid_value"))
     metrics(Fault("here", "ValueError"))
     metrics(Note("nothing to count"))
     metrics(ModelChanged("m", "ready"))
     found = samples(metrics)
     assert found["antiphon_requests_total", "POST", "200"] == 2
-    assert found["antiphon_request_seconds_count",] == 2
-    assert found["antiphon_responses_total", "m", "completed"] == 1
-    assert found["antiphon_responses_total", "m", "failed"] == 1
+    assert found["antiphon_request_seconds_count",] == 4
+    assert [key[1:] for key in found if key[0] == "antiphon_refusals_total"] == [("rate_limit_exceeded",)]
+    assert found["antiphon_responses_total", "m", "p", "completed"] == 1
+    assert found["antiphon_responses_total", "m", "q", "failed"] == 1
     assert found["antiphon_first_delta_seconds_count", "m"] == 1
-    assert found["antiphon_tokens_total", "input", "m"] == 31
-    assert found["antiphon_tokens_total", "cached", "m"] == 10
-    assert found["antiphon_tokens_total", "output", "m"] == 5
+    assert found["antiphon_tokens_total", "input", "m", "p"] == 30
+    assert found["antiphon_tokens_total", "input", "m", "q"] == 1
+    assert found["antiphon_tokens_total", "cached", "m", "p"] == 10
+    assert found["antiphon_tokens_total", "output", "m", "p"] == 5
+    assert found["antiphon_cost_total", "m", "p"] == 0.5
+    assert found["antiphon_responses_estimated_total", "m", "q"] == 1
     assert found["antiphon_faults_total",] == 1
     assert found["antiphon_model_ready", "m"] == 1
     metrics(ModelChanged("m", "lost"))

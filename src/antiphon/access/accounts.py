@@ -83,6 +83,11 @@ class Accounts:
             standing = await books.limiter.standing(quotas)
         return RunAccount(books, charge, lambda: prices, hold, standing)
 
+    def principal(self, project: str) -> Principal:
+        """Who a run was asked for that another process began: the project, as it is now."""
+        known = self._directory.project(project)
+        return Principal(project, log_content=known is not None and known.log_content)
+
     def adopt(self, project: str, model: str, response_id: str) -> "RunAccount":
         """The account of a run that another process began: its row is open already, and no limit holds it."""
         charge = Charge(

@@ -3,9 +3,9 @@
 Knows nothing of keys or of what is asked. An open server trusts whoever reaches it, so it
 makes sure that no web page and no proxy reaches it in somebody's name: the `Host` must name
 this machine (DNS rebinding), another origin needs a setting, forwarded headers are refused.
+Where keys are needed they protect the server; only the origin is looked at.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
@@ -13,22 +13,21 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from antiphon.api.exchange import Exchange
 from antiphon.core.problems import Problem
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"})
 
 
 class Admission(Struct, frozen=True):
-    """What an open server lets in.
+    """What the settings let in.
 
     hosts
-        names by which this machine may be called, beside loopback's own.
+        names by which this machine may be called without a key, beside loopback's own.
     origins
         origins (`https://app.example`) of web pages that may call.
     any_address
-        whether the server listens beyond loopback: then any IP address is a good `Host`,
+        whether the server stands open beyond loopback: then any IP address is a good `Host`,
         since rebinding needs a name.
     """
 
@@ -36,32 +35,13 @@ class Admission(Struct, frozen=True):
     origins: frozenset[str] = frozenset()
     any_address: bool = False
 
-    def check(self, headers: Headers) -> str | None:
+    def origin(self, exchange: Exchange) -> str | None:
         """The foreign origin that may read the answer, or None where there is none.
 
-        Raises `Problem` 400 or 403 for what may not come in.
+        Raises `Problem` 403 for a web page that may not call.
         """
-        host = origin = None
-        for name, value in headers:
-            if name == b"host":
-                host = value.decode("latin-1")
-            elif name == b"origin":
-                origin = value.decode("latin-1")
-            elif name in FORWARDED:
-                raise Problem(
-                    403,
-                    "forwarded_not_allowed",
-                    f"The header '{name.decode()}' says that a proxy stands before this server, which is open to "
-                    "this machine only. Call it directly.",
-                )
-        if host is None or not self._names_us(host):
-            raise Problem(
-                403,
-                "host_not_allowed",
-                "The 'Host' header does not name this machine. Use 127.0.0.1 or localhost, or allow the name with "
-                "the setting 'allowed_hosts'.",
-            )
-        if origin is None or _same(origin, host):
+        origin = exchange.header(b"origin")
+        if origin is None or _same(origin, exchange.header(b"host")):
             return None
         if origin not in self.origins:
             raise Problem(
@@ -71,6 +51,25 @@ class Admission(Struct, frozen=True):
                 "'allowed_origins'.",
             )
         return origin
+
+    def check_open(self, exchange: Exchange) -> None:
+        """See that a request which needs no key comes from nobody else. Raises `Problem` 403."""
+        forwarded = exchange.any_of(FORWARDED)
+        if forwarded is not None:
+            raise Problem(
+                403,
+                "forwarded_not_allowed",
+                f"The header '{forwarded}' says that a proxy stands before this server, which is open to "
+                "this machine only. Call it directly, or make a key.",
+            )
+        host = exchange.header(b"host")
+        if host is None or not self._names_us(host):
+            raise Problem(
+                403,
+                "host_not_allowed",
+                "The 'Host' header does not name this machine. Use 127.0.0.1 or localhost, or allow the name with "
+                "the setting 'allowed_hosts'.",
+            )
 
     def _names_us(self, host: str) -> bool:
         name, kind = _meant(host)
@@ -92,6 +91,6 @@ def _meant(host: str) -> tuple[str, Literal["loopback", "address", "name"]]:
         return name, "name"
 
 
-def _same(origin: str, host: str) -> bool:
+def _same(origin: str, host: str | None) -> bool:
     parts = urlsplit(origin)
     return parts.scheme in ("http", "https") and parts.netloc == host

@@ -11,6 +11,7 @@ from antiphon.contract import conversations as bodies
 from antiphon.core.items import JSON, Item, ItemReference
 from antiphon.core.ports import Conversation
 from antiphon.core.problems import Problem
+from antiphon.core.redaction import redacted_items
 from antiphon.core.wire import encode
 from antiphon.runs.context import with_ids
 from antiphon.runs.ids import new_id, now
@@ -107,7 +108,7 @@ async def _kept(house: House, exchange: Exchange, items: list[Item]) -> list[Ite
         if known is None:
             raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"items[{place}].id")
         found.append(known)
-    return with_ids(found)
+    return with_ids(redacted_items(found))
 
 
 async def _conversation(house: House, exchange: Exchange, conversation_id: str) -> Conversation:

@@ -7,20 +7,21 @@ Starlette matches the paths.
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from starlette.routing import Match, Route
 
-from antiphon.api import conversations, models, responses, retrieval, status
+from antiphon.api import admin, admin_keys, conversations, limits, models, responses, retrieval, status, usage
 from antiphon.api.exchange import Exchange, Header, Receive, Scope, Send
+from antiphon.api.gate import Need
 from antiphon.api.house import House
 from antiphon.core.problems import Problem
 from antiphon.core.signals import Fault, RequestEnded
 
 Endpoint = Callable[..., Awaitable[None]]
 
-Need = Literal["open", "read", "responses", "admin"]
-"""What a key has to be good for: `open` needs none."""
+_ORGANIZATION = "/v1/organization"
+_PROJECT = f"{_ORGANIZATION}/projects/{{project_id}}"
 
 ROUTES: list[tuple[str, str, Need, Endpoint]] = [
     ("POST", "/v1/responses", "responses", responses.create),
@@ -39,6 +40,21 @@ ROUTES: list[tuple[str, str, Need, Endpoint]] = [
     ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "responses", conversations.delete_item),
     ("GET", "/v1/models", "read", models.listing),
     ("GET", "/v1/models/{name:path}", "read", models.one),
+    ("GET", f"{_ORGANIZATION}/projects", "admin", admin.list_projects),
+    ("POST", f"{_ORGANIZATION}/projects", "admin", admin.create_project),
+    ("GET", _PROJECT, "admin", admin.retrieve_project),
+    ("POST", _PROJECT, "admin", admin.update_project),
+    ("POST", f"{_PROJECT}/archive", "admin", admin.archive_project),
+    ("GET", f"{_PROJECT}/api_keys", "admin", admin_keys.list_keys),
+    ("POST", f"{_PROJECT}/api_keys", "admin", admin_keys.create_key),
+    ("GET", f"{_PROJECT}/api_keys/{{key_id}}", "admin", admin_keys.retrieve_key),
+    ("POST", f"{_PROJECT}/api_keys/{{key_id}}", "admin", admin_keys.update_key),
+    ("DELETE", f"{_PROJECT}/api_keys/{{key_id}}", "admin", admin_keys.revoke_key),
+    ("POST", f"{_PROJECT}/api_keys/{{key_id}}/rotate", "admin", admin_keys.rotate_key),
+    ("GET", f"{_PROJECT}/rate_limits", "admin", admin.list_rate_limits),
+    ("POST", f"{_PROJECT}/rate_limits/{{rate_limit_id:path}}", "admin", admin.update_rate_limit),
+    ("GET", f"{_ORGANIZATION}/usage/completions", "admin", usage.completions),
+    ("GET", f"{_ORGANIZATION}/costs", "admin", usage.costs),
     ("GET", "/healthz", "open", status.health),
     ("GET", "/readyz", "open", status.ready),
     ("GET", "/metrics", "admin", status.metrics),
@@ -62,6 +78,7 @@ class Door:
         self, house: House, *, opening: Callable[[], Awaitable[None]], closing: Callable[[], Awaitable[None]]
     ) -> None:
         self._house = house
+        self._base = f"{house.contract.base}/"
         self._opening = opening
         self._closing = closing
         self._exact = {(method, path): (need, endpoint) for method, path, need, endpoint in ROUTES if "{" not in path}
@@ -79,11 +96,14 @@ class Door:
     async def _serve(self, exchange: Exchange) -> None:
         code: str | None = None
         try:
-            exchange.origin = self._house.admission.check(exchange.scope["headers"])
+            self._house.gate.screen(exchange)
             if exchange.scope["method"] == "OPTIONS" and exchange.origin is not None:
                 await exchange.answer(204, _PREFLIGHT, b"")
                 return
-            _need, endpoint, values = self._find(exchange.scope)
+            need, endpoint, values = self._find(exchange.scope)
+            await self._house.gate.admit(exchange, need, self._contract(exchange, need))
+            if need != "open":
+                await limits.tell(self._house, exchange)
             await endpoint(self._house, exchange, **values)
         except Problem as problem:
             code = problem.code or str(problem.status)
@@ -94,6 +114,11 @@ class Door:
             await self._refuse(exchange, Problem(500, "server_error", "The server met a fault; it has been logged."))
         finally:
             self._house.telemetry(_ended(exchange, code))
+
+    def _contract(self, exchange: Exchange, need: Need) -> str | None:
+        """The name of the contract that is asked through. The administration, and what is no API, is of none."""
+        inside = need != "admin" and exchange.scope["path"].startswith(self._base)
+        return self._house.contract.name if inside else None
 
     def _find(self, scope: Scope) -> tuple[Need, Endpoint, dict[str, Any]]:
         """What a path needs, its endpoint, and what the path says. Raises `Problem` 404 or 405."""

@@ -6,6 +6,7 @@ status for the log, and reads a body no further than its bound.
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from antiphon.core.accounts import Principal
@@ -31,9 +32,11 @@ class Exchange:
         the foreign origin that may read the answer, if any.
     principal
         who asks, as the door has found; nobody in particular until then.
+    told
+        further headers of the answer, whatever that is: how limits and budgets stand.
     """
 
-    __slots__ = ("_send", "id", "origin", "principal", "receive", "scope", "started", "status")
+    __slots__ = ("_headers", "_send", "id", "origin", "principal", "receive", "scope", "started", "status", "told")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -41,9 +44,11 @@ class Exchange:
         self.id = new_id("req")
         self.origin: str | None = None
         self.principal = OPEN
+        self.told: list[Header] = []
         self.status = 0
         self.started = time.perf_counter()
         self._send = send
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
 
     @property
     def project(self) -> str:
@@ -57,10 +62,22 @@ class Exchange:
 
     def header(self, name: bytes) -> str | None:
         """The first header of that (lower-case) name."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value, "latin-1")
-        return None
+        value = self._headers.get(name)
+        return None if value is None else str(value, "latin-1")
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end of the connection; "" where there is none, as on a Unix socket."""
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
+
+    def all(self, name: bytes) -> list[str]:
+        """Every header of that (lower-case) name, in order."""
+        return [str(value, "latin-1") for key, value in self.scope["headers"] if key == name]
+
+    def any_of(self, names: AbstractSet[bytes]) -> str | None:
+        """One of these (lower-case) names that there is a header of, or None."""
+        return None if names.isdisjoint(self._headers) else min(names & self._headers.keys()).decode()
 
     async def send(self, message: Message) -> None:
         """Send an ASGI message; the head gets the headers that every answer has."""
@@ -113,6 +130,7 @@ class Exchange:
             (b"x-request-id", self.id.encode()),
             (b"openai-version", b"2020-10-01"),
             (b"openai-processing-ms", str(milliseconds).encode()),
+            *self.told,
         ]
         client_id = self.header(b"x-client-request-id")
         if client_id is not None:

@@ -3,12 +3,14 @@
 Knows nothing of who stands behind a port.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from antiphon.access.accounts import Accounts
 from antiphon.access.idempotency import Idempotency
-from antiphon.api.admission import Admission
 from antiphon.api.exchange import Header
+from antiphon.api.gate import Gate
 from antiphon.api.sse import Projection, Reading
 from antiphon.contract.contract import Contract
 from antiphon.core.ports import Models, Store, Telemetry
@@ -23,18 +25,21 @@ class House:
 
     `max_body` is in bytes, `heartbeat` in seconds. `metrics` gives the page for Prometheus and
     `openapi` the description of the API, each as it is sent. `server` is this server's id among others, and
-    `behind` gives those of the servers that stand behind it (`core.servers`).
+    `behind` gives those of the servers that stand behind it (`core.servers`). `key_secret` is what keys are hashed
+    with; `changing` is held by who changes keys or projects, from the reading of a row to its keeping.
     """
 
     contract: Contract
     models: Models
     store: Store
+    accounts: Accounts
     runner: Runner
     prompting: Prompting
     worker: Worker
     idempotency: Idempotency
     telemetry: Telemetry
-    admission: Admission
+    gate: Gate
+    key_secret: bytes
     metrics: Callable[[], bytes]
     metrics_type: str
     openapi: Callable[[], bytes]
@@ -42,6 +47,7 @@ class House:
     heartbeat: float
     server: str
     behind: Callable[[], Sequence[str]]
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def reading(self, head: list[Header], projection: Projection) -> Reading:
         """How a client reads a stream here."""

@@ -52,6 +52,31 @@ class Query:
             raise _invalid(name, f"an integer {bounds}")
         return number
 
+    def many(self, name: str) -> list[str]:
+        """The values of a list, in every form in which clients write one: `a=1,2`, `a[]=1&a[]=2`, `a[0]=1`."""
+        found: list[str] = []
+        for key, value in self._pairs:
+            if key == name or (key.startswith(f"{name}[") and key.endswith("]")):
+                found += [one for one in value.split(",") if one]
+        return found
+
+    def word(self, name: str, *options: str) -> str:
+        """One of `options`, the first where none is given. Raises `Problem` 400."""
+        value = self._values.get(name) or options[0]
+        if value not in options:
+            raise _invalid(name, f"one of {', '.join(options)}")
+        return value
+
+    def only(self, *names: str) -> None:
+        """See that nothing else is asked: a filter that is not known must not be left out. Raises `Problem` 400."""
+        for key, _ in self._pairs:
+            if key.partition("[")[0] not in names:
+                raise Problem(400, "unknown_parameter", f"Unknown parameter: '{key[:64]}'.", param=key[:64])
+
+    def text(self, name: str) -> str | None:
+        """A text, None where it is not given."""
+        return self._values.get(name) or None
+
     def page(self) -> PageQuery:
         """`limit` 1–100 (20), `order` asc or desc (desc), `after` an item's id. Raises `Problem` 400."""
         order = self._values.get("order") or "desc"
@@ -65,10 +90,7 @@ class Query:
 
     def include(self) -> list[str]:
         """The values of `include`, in every form in which clients write a list. Raises `Problem` 400."""
-        found: list[str] = []
-        for key, value in self._pairs:
-            if key == "include" or (key.startswith("include[") and key.endswith("]")):
-                found += [one for one in value.split(",") if one]
+        found = self.many("include")
         for place, one in enumerate(found):
             if one not in INCLUDE:
                 raise Problem(

@@ -10,6 +10,7 @@ from antiphon.api import retrieval
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import House
 from antiphon.api.idempotent import REPLAYED, claim
+from antiphon.api.limits import reserve
 from antiphon.api.sse import Projection, stream
 from antiphon.contract.decode import parse
 from antiphon.core.items import JSON
@@ -27,7 +28,7 @@ async def create(house: House, exchange: Exchange) -> None:
     require_json(exchange)
     raw = await exchange.body(house.max_body)
     if exchange.header(b"idempotency-key") is None and exchange.header(b"x-idempotency-key") is None:
-        await _answer(house, exchange, _prepared(house, exchange, raw))
+        await _answer(house, exchange, await _prepared(house, exchange, raw))
         return
     body = parse(raw)
     ticket = await claim(house, exchange, body)
@@ -70,11 +71,13 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
 
 
-def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
-    """The run that a body asks for. Raises `Problem` where it can't be had."""
+async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
+    """The run that a body asks for, with its account. Raises `Problem`; then nothing is taken."""
     request = house.contract.read(raw)
     _follow(house, exchange, request)
-    return house.runner.prepare(request, exchange.principal, exchange.id)
+    run = house.runner.prepare(request, exchange.principal, exchange.id)
+    await reserve(house, exchange, run, len(raw))
+    return run
 
 
 def _follow(house: House, exchange: Exchange, request: Request) -> None:
@@ -91,7 +94,7 @@ async def _answer(house: House, exchange: Exchange, run: Run) -> None:
         await _attend(house, exchange, run)
         return
     await house.runner.admit(run)
-    house.worker.submit(run)
+    await house.worker.submit(run)
     await _read(house, exchange, run)
 
 
@@ -123,7 +126,7 @@ async def _read(house: House, exchange: Exchange, run: Run) -> None:
 async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:
     """Do the work of a key. The record follows the run, not this connection."""
     try:
-        run = _prepared(house, exchange, raw)
+        run = await _prepared(house, exchange, raw)
         run.record = ticket.record
         if run.request.background:
             await house.runner.admit(run)
@@ -132,7 +135,7 @@ async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticke
         raise
     if run.request.background:
         ticket.over()
-        house.worker.submit(run)
+        await house.worker.submit(run)
         await _read(house, exchange, run)
         return
     settling = asyncio.get_running_loop().create_task(_settle(run, ticket))

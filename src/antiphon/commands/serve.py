@@ -15,6 +15,9 @@ from antiphon.core.ports import StoreError
 from antiphon.core.problems import Problem
 from antiphon.settings import Settings
 
+SHORTEST = 16
+"""Characters of an admin key at least."""
+
 
 def taken(host: str, port: int) -> str | None:
     """Why the address can't be listened on, in a sentence; None where it can."""
@@ -89,9 +92,19 @@ def missing(model: str | None) -> str | None:
     return f"there is no model {model!r}: it is no file here, and the catalogue has {names}. See `antiphon models`."
 
 
+def weak(admin_key: str | None) -> str | None:
+    """Why the admin key can't be one, in a sentence that doesn't tell it; None where it may be, or there is none."""
+    if admin_key is None or (len(admin_key) >= SHORTEST and all("!" <= one <= "~" for one in admin_key)):
+        return None
+    return (
+        f"the admin key can't be used: it needs {SHORTEST} visible ASCII characters at least, and no spaces. "
+        "`openssl rand -base64 32` makes a good one."
+    )
+
+
 def serve(settings: Settings) -> None:
-    """Serve until told to stop. Exits with 1 and one line where the address, the model or the data can't be had."""
-    why = taken(settings.host, settings.port) or missing(settings.model)
+    """Serve until told to stop. Exits with 1 and one line where it can't, or may not, start so."""
+    why = taken(settings.host, settings.port) or missing(settings.model) or weak(settings.admin_key)
     why = why or (None if settings.ephemeral else unusable(settings.data))
     if why is not None:
         print(f"antiphon: {why}", file=sys.stderr)
@@ -100,11 +113,11 @@ def serve(settings: Settings) -> None:
 
     for complaint in load(settings).complaints:
         print(f"antiphon: {complaint}", file=sys.stderr)
-    from antiphon.app import run
+    from antiphon.app import StartError, run
 
     try:
         run(settings, lambda: print(banner(settings), flush=True))
-    except StoreError as fault:
+    except (StoreError, StartError) as fault:
         print(f"antiphon: {fault}", file=sys.stderr)
         raise SystemExit(1) from None
     except Problem as problem:

@@ -11,8 +11,10 @@ from antiphon.contract.codecs import ERRORS, HEADERS, REQUESTS, Header
 from antiphon.contract.decode import Reader
 from antiphon.contract.errors import ErrorAnswer
 from antiphon.contract.law import Law, law_of, tables
+from antiphon.contract.limits import LIMITS
 from antiphon.contract.schemas import answer_schema, read_schema
 from antiphon.contract.telling import NO_TIMING, Teller
+from antiphon.core.accounts import Standing
 from antiphon.core.events import Event
 from antiphon.core.items import JSON, Item
 from antiphon.core.problems import Problem
@@ -35,7 +37,19 @@ class Contract:
         what all of it was made of.
     """
 
-    __slots__ = ("_error", "_headers", "_reader", "_teller", "answer", "base", "features", "law", "name", "schema")
+    __slots__ = (
+        "_error",
+        "_headers",
+        "_limits",
+        "_reader",
+        "_teller",
+        "answer",
+        "base",
+        "features",
+        "law",
+        "name",
+        "schema",
+    )
 
     def __init__(self, law: Law, schema: dict[str, JSON], answer: dict[str, JSON]) -> None:
         self.law = law
@@ -47,6 +61,7 @@ class Contract:
         self._reader = Reader(law, schema, [REQUESTS[name] for name in law.codecs.request])
         self._teller = Teller(law)
         self._error = ERRORS[law.codecs.error]
+        self._limits = LIMITS[law.codecs.limits]
         self._headers = [HEADERS[name] for name in law.codecs.headers]
 
     @property
@@ -74,6 +89,10 @@ class Contract:
     def headers(self, request_id: str) -> list[Header]:
         """The headers that an answer to `POST /responses` has here, beside those that every answer has."""
         return [tell(request_id) for tell in self._headers]
+
+    def limits(self, standing: Standing) -> list[Header]:
+        """The headers that tell how limits stand, in this contract's shape."""
+        return self._limits(standing)
 
     def response(self, response: Response, timing: Timing = NO_TIMING) -> bytes:
         """The JSON of a response in this contract's shape."""

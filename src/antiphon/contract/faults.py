@@ -90,6 +90,8 @@ def fault(error: ValidationError, schema: dict[str, JSON]) -> Fault:
     path: Path = tuple(error.instance_path)
     if kind.name == "required":
         return missing((*path, kind.value))
+    if kind.name == "additionalProperties":
+        return unknown((*path, kind.value[0]))
     if kind.name == "type" and error.instance is None and _is_property(error.evaluation_path):
         return replace(missing(path), keyword=kind.name, limit=kind.value)
     tell = _TELL.get(kind.name, _unmet)
@@ -129,6 +131,12 @@ def missing(path: Path) -> Fault:
     """The fault of a value that has to be there."""
     message = f"Missing required parameter: '{param(path)}'."
     return Fault(path=path, code="missing_required_parameter", message=message, keyword="required")
+
+
+def unknown(path: Path) -> Fault:
+    """The fault of a value that means nothing there."""
+    message = f"Unknown parameter: '{param(path)}'."
+    return Fault(path=path, code="unknown_parameter", message=message, keyword="additionalProperties")
 
 
 def too_short(path: Path, limit: int, given: JSON) -> Fault:

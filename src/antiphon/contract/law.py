@@ -35,6 +35,8 @@ class Codecs(Struct, frozen=True, forbid_unknown_fields=True):
         they go out. Without any the canonical form stands.
     headers
         headers of an answer to `POST /responses`, beside those that every answer has.
+    limits
+        the headers that tell how limits stand.
     """
 
     error: str
@@ -42,6 +44,7 @@ class Codecs(Struct, frozen=True, forbid_unknown_fields=True):
     response: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    limits: str = "durations"
 
 
 class InputRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +85,7 @@ class EventRule(Struct, frozen=True, forbid_unknown_fields=True):
     dropped: list[str] = []
 
 
-Feature = Literal["retrieve", "state", "conversations", "models"]
+Feature = Literal["retrieve", "state", "conversations", "models", "administration"]
 """`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 import antiphon
+from antiphon.contract.administration import Buckets, KeyObject, ProjectObject, RateLimitObject
 from antiphon.contract.contract import Contract
 from antiphon.contract.errors import SCHEMAS
 from antiphon.contract.schemas import read_schema
@@ -23,6 +24,8 @@ _COMPONENTS = b'"#/components/schemas/'
 def document(contract: Contract) -> bytes:
     """The document of a contract, as JSON. Paths of features that the contract lacks are left out."""
     found: dict[str, Any] = msgspec.json.decode((files("antiphon.contract") / "openapi.json").read_bytes())
+    further = msgspec.json.decode((files("antiphon.contract") / "openapi.administration.json").read_bytes())
+    found["paths"] |= further["paths"]
     found["info"]["version"] = antiphon.__version__
     found["servers"] = [{"url": contract.base}]
     found["paths"] = {
@@ -33,10 +36,20 @@ def document(contract: Contract) -> bytes:
     for entry in found["paths"].values():
         for operation in entry.values():
             if isinstance(operation, dict):
+                _keyed(operation)
                 _refusals(operation["responses"], contract)
-    found["components"]["schemas"] |= _request(contract.schema) | _conversations() | _answer(contract.answer)
+    bodies = _bodies("conversations") | _bodies("administration")
+    answers = _answer(contract.answer) | further["schemas"] | _administration()
+    found["components"]["schemas"] |= _request(contract.schema) | bodies | answers
     found["components"]["schemas"]["Error"] = SCHEMAS[contract.law.codecs.error]
     return msgspec.json.encode(found)
+
+
+def _keyed(operation: dict[str, Any]) -> None:
+    """Tell what may be answered wherever a key is looked at."""
+    if operation.get("security") != []:
+        for status in ("401", "403", "429"):
+            operation["responses"].setdefault(status, {"$ref": "#/components/responses/Refusal"})
 
 
 def _refusals(answers: dict[str, Any], contract: Contract) -> None:
@@ -59,12 +72,20 @@ def _request(schema: dict[str, JSON]) -> dict[str, JSON]:
     return {"CreateResponse": whole} | {f"input.{name}": entry for name, entry in definitions.items()}
 
 
-def _conversations() -> dict[str, JSON]:
-    """The bodies of the conversations endpoints (`conversations.` before their names)."""
-    text = msgspec.json.encode(read_schema(["conversations.json"])["$defs"])
+def _bodies(kind: str) -> dict[str, JSON]:
+    """The bodies of one kind of endpoints (the kind before their names)."""
+    text = msgspec.json.encode(read_schema([f"{kind}.json"])["$defs"])
     text = text.replace(b'"#/$defs/item"', _COMPONENTS + b'input.item"')
-    bodies: dict[str, JSON] = msgspec.json.decode(text.replace(b'"#/$defs/', _COMPONENTS + b"conversations."))
-    return {f"conversations.{name}": entry for name, entry in bodies.items()}
+    bodies: dict[str, JSON] = msgspec.json.decode(text.replace(b'"#/$defs/', _COMPONENTS + f"{kind}.".encode()))
+    return {f"{kind}.{name}": entry for name, entry in bodies.items()}
+
+
+def _administration() -> dict[str, JSON]:
+    """The objects that the administration tells, each a component."""
+    kinds = [ProjectObject, KeyObject, RateLimitObject, Buckets]
+    template = _COMPONENTS[1:].decode() + "{name}"
+    _, found = msgspec.json.schema_components(kinds, ref_template=template)
+    return found
 
 
 def _answer(schema: dict[str, JSON]) -> dict[str, JSON]:

@@ -14,6 +14,7 @@ from msgspec.structs import fields
 from antiphon.contract.codecs import ERRORS, HEADERS, ITEMS, REQUESTS, RESPONSES
 from antiphon.contract.contract import Contract, names, schemas_of, shipped
 from antiphon.contract.law import Law, LawError, law_of, tables
+from antiphon.contract.limits import LIMITS
 from antiphon.core.events import event_kinds
 from antiphon.core.items import JSON
 from antiphon.core.request import Request
@@ -80,6 +81,7 @@ def _codecs(law: Law) -> Iterator[Wrong]:
         ("response", chosen.response, RESPONSES),
         ("items", chosen.items, ITEMS),
         ("headers", chosen.headers, HEADERS),
+        ("limits", [chosen.limits], LIMITS),
     ]
     for key, chosen_names, there in named:
         for name in chosen_names:

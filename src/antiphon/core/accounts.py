@@ -308,6 +308,10 @@ class Account(Protocol):
 class Accounts(Protocol):
     """Accounts of runs that were not asked for in this process."""
 
+    def principal(self, project: str) -> Principal:
+        """Who it is that they were asked for: the project, as it is now."""
+        ...
+
     def adopt(self, project: str, model: str, response_id: str) -> Account:
         """The account of a run that another process began: its row is open already, and no limit holds it."""
         ...

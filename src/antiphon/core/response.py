@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from antiphon.core.items import JSON, AnyItem
+from antiphon.core.redaction import redacted_tools
 from antiphon.core.request import AnyTool, AnyToolChoice, ReasoningOptions, Request, Text
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
@@ -109,7 +110,7 @@ class Response(Struct, kw_only=True):
 def respond(request: Request, *, id: str, created_at: int) -> Response:
     """The response that answers `request`, before anything was said.
 
-    Echoes every field after defaulting (protocol §3, "Echo rule"). `created_at` is in
+    Echoes every field after defaulting (protocol §3, "Echo rule"), but no secret of a tool. `created_at` is in
     unix seconds.
     """
     return Response(
@@ -131,7 +132,7 @@ def respond(request: Request, *, id: str, created_at: int) -> Response:
         temperature=1.0 if request.temperature is None else request.temperature,
         text=request.text,
         tool_choice=request.tool_choice,
-        tools=request.tools,
+        tools=redacted_tools(request.tools) if request.tools else [],
         top_logprobs=request.top_logprobs,
         top_p=1.0 if request.top_p is None else request.top_p,
         presence_penalty=request.presence_penalty or 0.0,

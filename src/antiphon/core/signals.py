@@ -1,7 +1,7 @@
 """Signals: what the server tells of itself, once each (DESIGN §10.7).
 
-Knows nothing of logs, metrics or traces: they are handlers in `observe`. No signal carries
-a prompt, an output or a secret.
+Knows nothing of logs, metrics or traces: they are handlers in `observe`. No signal but
+`RunContent` carries a prompt or an output, and none a secret.
 """
 
 from msgspec import Struct
@@ -21,7 +21,8 @@ class RequestEnded(Struct, frozen=True):
 
 
 class RunEnded(Struct, frozen=True):
-    """A response reached its end. `first_delta` is seconds to the first delta, None where there was none."""
+    """A response reached its end. `first_delta` is seconds to the first delta, None where there was none;
+    `estimated` says whether any of the tokens is."""
 
     response_id: str
     request_id: str
@@ -33,6 +34,18 @@ class RunEnded(Struct, frozen=True):
     cached_tokens: int
     output_tokens: int
     code: str | None = None
+    project: str = ""
+    estimated: bool = False
+
+
+class RunContent(Struct, frozen=True):
+    """What a response was made from and what it says, for a project that wants this in its log."""
+
+    response_id: str
+    request_id: str
+    project: str
+    prompt: list[JSON]
+    output: list[JSON]
 
 
 class RunSettled(Struct, frozen=True):
@@ -102,4 +115,6 @@ class Note(Struct, frozen=True):
     fields: dict[str, JSON] = {}
 
 
-Signal = RequestEnded | RunEnded | RunSettled | ModelChanged | UpstreamChanged | UpstreamCalled | Fault | Note
+Signal = (
+    RequestEnded | RunEnded | RunContent | RunSettled | ModelChanged | UpstreamChanged | UpstreamCalled | Fault | Note
+)

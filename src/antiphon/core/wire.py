@@ -68,6 +68,11 @@ def pack(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def plain(value: Any) -> JSON:
+    """The JSON value that `pack` would write."""
+    return msgspec.to_builtins(value, enc_hook=opaque)
+
+
 def unpack_item(data: bytes) -> Item:
     """The item that `pack` wrote: it was canonical, so that nothing has to be dropped or put in."""
     try:

@@ -1,6 +1,6 @@
 """Logs: each signal a line, for people on a terminal or as JSON for programs (DESIGN §10.7).
 
-Knows nothing of prompts and outputs: signals carry none.
+Knows nothing of prompts and outputs: of the signals only `RunContent` carries any, for a project that wants it.
 """
 
 import sys
@@ -15,7 +15,9 @@ from antiphon.core.signals import (
     ModelChanged,
     Note,
     RequestEnded,
+    RunContent,
     RunEnded,
+    RunSettled,
     Signal,
     UpstreamCalled,
     UpstreamChanged,
@@ -27,6 +29,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _EVENTS: dict[type, str] = {
     RequestEnded: "request",
     RunEnded: "run",
+    RunContent: "content",
+    RunSettled: "settled",
     UpstreamCalled: "call",
     ModelChanged: "model",
     UpstreamChanged: "upstream",
@@ -59,7 +63,7 @@ def _heading(signal: Signal) -> tuple[str, str]:
             level = "warning"
         case ModelChanged(state="lost" | "failed") | UpstreamChanged(state="failing" | "unusable") | Fault():
             level = "error"
-        case UpstreamCalled():
+        case UpstreamCalled() | RunSettled():
             level = "debug"
         case _:
             level = "info"

@@ -14,12 +14,14 @@ from antiphon.core.signals import (
     ModelChanged,
     RequestEnded,
     RunEnded,
+    RunSettled,
     Signal,
     UpstreamCalled,
     UpstreamChanged,
 )
 
 _SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
+_REFUSALS = frozenset({401, 403, 429})
 
 
 class Metrics:
@@ -44,9 +46,12 @@ class Metrics:
         self._request_seconds = Histogram(
             "antiphon_request_seconds", "Time of an HTTP request", buckets=_SECONDS, registry=registry
         )
-        self._runs = counter("antiphon_responses", "Responses that ended", "model", "status")
+        self._refusals = counter("antiphon_refusals", "Requests refused for who asks, or how much", "code")
+        self._runs = counter("antiphon_responses", "Responses that ended", "project", "model", "status")
         self._first = seconds("antiphon_first_delta_seconds", "Time to the first delta", "model")
-        self._tokens = counter("antiphon_tokens", "Tokens", "model", "kind")
+        self._tokens = counter("antiphon_tokens", "Tokens", "project", "model", "kind")
+        self._spent = counter("antiphon_cost", "Cost, by the prices set", "project", "model")
+        self._estimated = counter("antiphon_responses_estimated", "Of tokens that nobody counted", "project", "model")
         self._ready = gauge("antiphon_model_ready", "1 while the model is ready", "model")
         self._upstream_ready = gauge("antiphon_upstream_ready", "1 while the upstream can be asked", "upstream")
         place = ("upstream", "model")
@@ -62,8 +67,14 @@ class Metrics:
             case RequestEnded():
                 self._requests(signal.method, signal.status).inc()
                 self._request_seconds.observe(signal.seconds)
+                if signal.status in _REFUSALS:
+                    self._refusals(signal.code).inc()
             case RunEnded():
-                self._run(signal)
+                self._runs(signal.project, signal.model, signal.status).inc()
+                if signal.first_delta is not None:
+                    self._first(signal.model).observe(signal.first_delta)
+            case RunSettled():
+                self._settled(signal)
             case ModelChanged():
                 self._ready(signal.model).set(1 if signal.state == "ready" else 0)
             case UpstreamChanged():
@@ -87,10 +98,12 @@ class Metrics:
         if signal.cost:
             self._cost(*place).inc(signal.cost)
 
-    def _run(self, signal: RunEnded) -> None:
-        self._runs(signal.model, signal.status).inc()
-        if signal.first_delta is not None:
-            self._first(signal.model).observe(signal.first_delta)
-        self._tokens(signal.model, "input").inc(signal.input_tokens)
-        self._tokens(signal.model, "cached").inc(signal.cached_tokens)
-        self._tokens(signal.model, "output").inc(signal.output_tokens)
+    def _settled(self, signal: RunSettled) -> None:
+        place = (signal.project, signal.model)
+        self._tokens(*place, "input").inc(signal.input_tokens)
+        self._tokens(*place, "cached").inc(signal.cached_tokens)
+        self._tokens(*place, "output").inc(signal.output_tokens)
+        if signal.cost:
+            self._spent(*place).inc(signal.cost)
+        if signal.estimated:
+            self._estimated(*place).inc()

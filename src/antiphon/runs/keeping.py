@@ -108,7 +108,7 @@ class Whole:
         run = self._run
         opened = self._store.open(self._opening)
         closed = self._store.close(run.project, run.epoch, response, None)
-        await _all(opened, closed)
+        await together(opened, closed)
         run.log.show()
 
     async def stopped(self) -> None:
@@ -153,7 +153,7 @@ class Streamed:
         run = self._run
         self._flusher.drop(self)
         chunk = run.log.chunk(self._written, len(run.log))
-        await _all(*self._writes, self._store.close(run.project, run.epoch, response, chunk))
+        await together(*self._writes, self._store.close(run.project, run.epoch, response, chunk))
         run.log.show()
 
     async def stopped(self) -> None:
@@ -184,7 +184,7 @@ class Background:
             return
         run, store = self._run, self._store
         upto = len(run.log)
-        await _all(store.open(self._opening), store.append(run.project, run.id, run.epoch, run.log.chunk(0, upto)))
+        await together(store.open(self._opening), store.append(run.project, run.id, run.epoch, run.log.chunk(0, upto)))
         self._committed = self._looked = self._whole = upto
         self._seen(upto)
 
@@ -254,7 +254,7 @@ class Background:
             self._run.log.know(upto)
 
 
-async def _all(*writes: Awaitable[None]) -> None:
+async def together(*writes: Awaitable[None]) -> None:
     """Wait for every write; the first fault is raised when all have ended."""
     results = await asyncio.gather(*writes, return_exceptions=True)
     for result in results:

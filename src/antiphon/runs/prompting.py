@@ -6,13 +6,13 @@ Knows nothing of what the model answers, nor of where anything is kept.
 from msgspec.structs import replace
 
 from antiphon.core.items import Item
-from antiphon.core.ports import Attachments, Models, Sealer, Store, Turn
+from antiphon.core.ports import Attachments, Claim, Models, Sealer, Store, Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
 from antiphon.core.reasoning import INCLUDE, KIND, Sealing, Wrapping, opened, remembered
 from antiphon.core.request import Request
 from antiphon.core.truncation import droppable, without
-from antiphon.runs import context
+from antiphon.runs import asked, context
 from antiphon.runs.run import Run
 from antiphon.runs.voice import Voice
 
@@ -56,6 +56,14 @@ class Prompting:
             if problem.code != "context_length_exceeded" or run.request.truncation != "auto" or not size:
                 raise
         return await model.open(await self._shortened(prompt, size))
+
+    def kept(self, run: Run) -> bytes:
+        """What was asked, for whoever may have to do the run again. Raises `Problem` 413."""
+        return asked.kept(run.request, run.project, self._sealer)
+
+    def recalled(self, claim: Claim) -> Request:
+        """What was asked for a run that another process left. Raises `Problem` where it can't be read any more."""
+        return asked.recalled(claim, self._sealer)
 
     def voice(self, run: Run) -> Voice:
         """What the model's words pass through on their way to the emitter."""

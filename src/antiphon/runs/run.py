@@ -5,8 +5,9 @@ Knows nothing of what carries it, nor of what is promised for it: `runner` and `
 
 import asyncio
 
-from antiphon.core.accounts import Principal
+from antiphon.core.accounts import Account, Principal
 from antiphon.core.emitter import Emitter
+from antiphon.core.items import Item
 from antiphon.core.ports import Claim
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
@@ -14,6 +15,7 @@ from antiphon.core.request import Request
 from antiphon.core.response import Response
 from antiphon.runs.ids import new_id, now
 from antiphon.runs.log import Cursor, RunLog, told_by
+from antiphon.runs.meter import Meter
 
 
 class Run:
@@ -23,16 +25,21 @@ class Run:
     accepted. After `promise()` nothing is refused any more: the reader has been told 200, so a
     fault is told in the stream.
 
+    account
+        what it is charged to; given before anything carries the run.
     record
         scope and key of its idempotency record, where it was asked for under a key: then its
         answer is kept for the retry, and it goes on without a reader.
-    prompt
-        what the model is to see, once it has been gathered.
+    prompt, made_from
+        what the model is to see, once it has been gathered; of a run that another process began, what is known of
+        it without that.
     epoch
         the lease under which it writes; 0 where nobody has to claim it.
     adopted
         whether another process began it.
     """
+
+    account: Account
 
     def __init__(self, request: Request, response: Response, principal: Principal, request_id: str) -> None:
         self.id = response.id
@@ -43,6 +50,8 @@ class Run:
         self.emitter = Emitter(response, new_id=new_id, now=now)
         self.log = RunLog(response)
         self.prompt: Prompt | None = None
+        self.made_from: list[Item] = []
+        self.meter = Meter()
         self.refusal: Problem | None = None
         self.promised = False
         self.record: tuple[str, str] | None = None
@@ -55,14 +64,15 @@ class Run:
         self._ending = False
 
     @classmethod
-    def resumed(cls, claim: Claim, request: Request) -> "Run":
+    def resumed(cls, claim: Claim, request: Request, principal: Principal) -> "Run":
         """The run that a claim takes up again, standing where its log broke off."""
-        request.input = claim.inputs
-        run = cls(request, claim.response, Principal(claim.project), "")
+        run = cls(request, claim.response, principal, "")
         told = told_by(claim.chunks)
         events = [one.event for one in told]
         run.log = RunLog(claim.response, told)
         run.emitter = Emitter.resume(events, claim.response, new_id=new_id, now=now)
+        run.meter.takes_up(run.emitter.fold.snapshot())
+        run.made_from = claim.inputs
         run.epoch = claim.epoch
         run.adopted = True
         run.promised = True
@@ -72,6 +82,11 @@ class Run:
     def begun(self) -> bool:
         """Whether anything was told of it."""
         return len(self.log) > 0
+
+    @property
+    def seen(self) -> list[Item]:
+        """What the model was given, as far as it is known here."""
+        return self.made_from if self.prompt is None else self.prompt.items
 
     @property
     def gathered(self) -> Prompt:

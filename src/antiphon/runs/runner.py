@@ -7,24 +7,22 @@ its prompt to its terminal event, and whoever wants to know reads its log.
 """
 
 import asyncio
-import time
 import traceback
 from contextlib import aclosing
 from typing import Any
 
-from msgspec.structs import replace
-
-from antiphon.core.accounts import Principal
+from antiphon.core.accounts import Accounts, Principal, Settlement
 from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
 from antiphon.core.items import Message
-from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry
+from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry, Turn
 from antiphon.core.problems import Problem
+from antiphon.core.redaction import redacted_items
 from antiphon.core.request import Request
 from antiphon.core.response import Response, respond
-from antiphon.core.signals import Fault, RunEnded
-from antiphon.core.wire import encode
+from antiphon.core.signals import Fault, RunContent, RunEnded
+from antiphon.core.wire import plain
 from antiphon.runs.ids import new_id, now
-from antiphon.runs.keeping import Background, Flusher, Forgotten, Keeping, Streamed, Whole
+from antiphon.runs.keeping import Background, Flusher, Forgotten, Keeping, Streamed, Whole, together
 from antiphon.runs.prompting import Prompting
 from antiphon.runs.run import Run
 
@@ -37,10 +35,13 @@ INTERRUPTED = Failed("interrupted", "The server stopped while this response was 
 class Runner:
     """Starts runs and carries them to their end. `keep` is the seconds for which a response is kept; 0: for ever."""
 
-    def __init__(self, models: Models, prompting: Prompting, store: Store, telemetry: Telemetry, keep: int) -> None:
+    def __init__(
+        self, models: Models, prompting: Prompting, store: Store, accounts: Accounts, telemetry: Telemetry, keep: int
+    ) -> None:
         self._models = models
         self._prompting = prompting
         self._store = store
+        self._accounts = accounts
         self._telemetry = telemetry
         self._keep = keep
         self._flusher = Flusher()
@@ -48,7 +49,10 @@ class Runner:
         self._locked: dict[tuple[str, str], str] = {}  # conversation → the run that holds it
 
     def prepare(self, request: Request, principal: Principal, request_id: str) -> Run:
-        """A run that nothing carries yet. Raises `Problem` for a model that is not served or can't do this."""
+        """A run that nothing carries yet, and that has no account yet.
+
+        Raises `Problem` for a model that is not served or can't do this.
+        """
         ignored = self._models.get(request.model).check(request)
         request.ignored += [name for name in ignored if name not in request.ignored]
         response = respond(request, id=new_id("resp"), created_at=now())
@@ -66,14 +70,25 @@ class Runner:
             self._running[run.id] = run
             run.promise()
             run.log.append(run.emitter.start())
-            await Background(run, self._store, self._opening(run)).opened()
+            keeping = Background(run, self._store, self._opening(run))
+            await together(run.account.open(), keeping.opened())  # in one commit
+        except Problem as problem:
+            if problem.status < 500:
+                await self._refuse(run, problem)
+            else:  # it may have been kept all the same, and is carried then
+                await self.leave(run)
+            raise
         except BaseException:
-            self.leave(run)
+            await self.leave(run)
             raise
 
-    def adopt(self, claim: Claim, request: Request) -> Run:
-        """A background run that another process left, standing where it broke off."""
-        run = Run.resumed(claim, request)
+    def adopt(self, claim: Claim) -> Run:
+        """A background run that another process left, standing where it broke off.
+
+        Raises `Problem` where it can't be known any more what was asked.
+        """
+        request = self._prompting.recalled(claim)
+        run = self._resumed(claim, request)
         self._running[run.id] = run
         if request.conversation is not None:
             self._locked[run.project, request.conversation] = run.id
@@ -81,35 +96,35 @@ class Runner:
 
     async def carry(self, run: Run) -> None:
         """Carry a background run to its end, or to where it is handed back. Its epoch is set."""
+        run.meter.begin()
         if run.adopted:
             await self._prompting.gather_again(run)
         keeping = Background(run, self._store)
         if run.emitter.open_item is not None and not self._continues(run):
-            await self._end(run, keeping, INTERRUPTED, _Clock())
+            await self._end(run, keeping, INTERRUPTED)
             return
         await self._carry(run, keeping)
 
     async def cancel_waiting(self, run: Run) -> None:
         """End a background run that nothing carries."""
-        await self._end(run, Background(run, self._store), Cancelled(), _Clock())
+        await self._end(run, Background(run, self._store), Cancelled())
 
-    def leave(self, run: Run) -> None:
+    async def leave(self, run: Run) -> None:
         """Nothing follows in this process: another goes on with the run, or it is gone."""
+        self._over(run)
         self._running.pop(run.id, None)
-        held = run.project, run.request.conversation or ""
-        if self._locked.get(held) == run.id:
-            del self._locked[held]
-        run.log.end()
+        await run.account.leave()
 
     async def interrupt(self, claim: Claim) -> None:
         """End a foreground run that another process left in the middle (DESIGN §4)."""
-        run = Run.resumed(claim, Request(model=claim.response.model, stream=True, background=True))
-        await self._end(run, Background(run, self._store), INTERRUPTED, _Clock())
+        run = self._resumed(claim, Request(model=claim.response.model, stream=True, background=True))
+        run.made_from = await self._store.history(run.project, run.id) or []
+        await self._end(run, Background(run, self._store), INTERRUPTED)
 
     def running(self, project: str, response_id: str) -> Run | None:
         """The run of that response, while it lasts."""
         run = self._running.get(response_id)
-        return run if run is not None and run.project == project else None
+        return run if run is not None and run.project == project and not run.log.ended else None
 
     async def drain(self, grace: float) -> None:
         """Let what runs come to its end for `grace` seconds, then cancel it and wait."""
@@ -125,14 +140,15 @@ class Runner:
     async def _foreground(self, run: Run) -> None:
         try:
             await self._gather(run)
+            await run.account.open()
         except Problem as problem:
             if not run.promised:
-                self._refuse(run, problem)
+                await self._refuse(run, problem)
                 return
-            await self._end(run, Forgotten(run), _failed(problem), _Clock())
+            await self._end(run, Forgotten(run), _failed(problem))
             return
         except asyncio.CancelledError:
-            self._refuse(run, Problem(503, "server_error", "The server is stopping.", retry_after=1))
+            await self._refuse(run, Problem(503, "server_error", "The server is stopping.", retry_after=1))
             return
         await self._carry(run, self._keeping(run))
 
@@ -153,36 +169,35 @@ class Runner:
 
     async def _carry(self, run: Run, keeping: Keeping) -> None:
         """From the prompt to the terminal event; nothing escapes but into the log."""
-        clock = _Clock()
         try:
-            outcome = await self._speak(run, keeping, clock)
+            outcome = await self._speak(run, keeping)
         except asyncio.CancelledError:
             if run.handed_back:
                 await keeping.stopped()
-                self.leave(run)
+                await self.leave(run)
                 return
             outcome = Cancelled()
         except Problem as problem:
             if not (run.promised or run.begun):
-                self._refuse(run, problem)
+                await self._refuse(run, problem)
                 return
             outcome = _failed(problem)
         except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the run ends
             sorry = self._report(run, fault)
             if not (run.promised or run.begun):
-                self._refuse(run, sorry)
+                await self._refuse(run, sorry)
                 return
             outcome = Failed("server_error", sorry.message)
-        await self._end(run, keeping, outcome, clock)
+        await self._end(run, keeping, outcome)
 
-    async def _speak(self, run: Run, keeping: Keeping, clock: "_Clock") -> Outcome:
-        turn: Any = await self._prompting.open(run)
+    async def _speak(self, run: Run, keeping: Keeping) -> Outcome:
+        turn: Any = await self._ask(run)
         async with aclosing(turn) as batches:
             voice = self._prompting.voice(run)
             emitter, log = run.emitter, run.log
             await self._begin(run, keeping)
             async for deltas in batches:
-                clock.saw()
+                run.meter.spoke()
                 events = emitter.feed(voice.feed(deltas))
                 if events:
                     log.append(events)
@@ -193,6 +208,14 @@ class Runner:
         log.append(emitter.feed(voice.finish()))
         return Completed()
 
+    async def _ask(self, run: Run) -> Turn:
+        run.meter.asks()
+        try:
+            return await self._prompting.open(run)
+        except Problem:
+            run.meter.refused()
+            raise
+
     async def _begin(self, run: Run, keeping: Keeping) -> None:
         if not run.begun:
             await keeping.opened()
@@ -202,7 +225,7 @@ class Runner:
             run.log.append(events)
             keeping.told()
 
-    async def _end(self, run: Run, keeping: Keeping, outcome: Outcome, clock: "_Clock") -> None:
+    async def _end(self, run: Run, keeping: Keeping, outcome: Outcome) -> None:
         run.ending()
         await self._begin(run, keeping)
         run.log.append(run.emitter.finish(outcome))
@@ -210,16 +233,28 @@ class Runner:
         try:
             await keeping.ended(response)
         except StaleEpoch:
-            self.leave(run)
+            await self.leave(run)
             return
         except Exception as fault:  # noqa: BLE001  whatever it is, it is told, and the run ends
             problem = fault if isinstance(fault, Problem) else self._report(run, fault)
             if run.request.background:  # what was not committed stays unseen, and is done again
-                self.leave(run)
+                await self.leave(run)
                 return
             response = self._not_kept(run, problem)
-        self.leave(run)
-        self._telemetry(_ended(run, response, clock))
+        self._over(run)  # readers go; the account is no business of theirs
+        settlement = run.meter.settlement(response, run.emitter.usage, run.seen)
+        await run.account.settle(settlement)
+        self._running.pop(run.id, None)
+        self._telemetry(_ended(run, response, settlement))
+        if run.principal.log_content:
+            self._telemetry(_content(run, response))
+
+    def _over(self, run: Run) -> None:
+        """Nothing follows in the log, and the conversation is free."""
+        held = run.project, run.request.conversation or ""
+        if self._locked.get(held) == run.id:
+            del self._locked[held]
+        run.log.end()
 
     def _not_kept(self, run: Run, problem: Problem) -> Response:
         """Nothing may claim to be stored that isn't: refuse, or fail where the stream has begun."""
@@ -229,9 +264,17 @@ class Runner:
         run.log.show()
         return run.log.snapshot()
 
-    def _refuse(self, run: Run, problem: Problem) -> None:
+    async def _refuse(self, run: Run, problem: Problem) -> None:
+        run.ending()
         run.refusal = problem
-        self.leave(run)
+        self._over(run)
+        self._running.pop(run.id, None)
+        await run.account.refuse()
+
+    def _resumed(self, claim: Claim, request: Request) -> Run:
+        run = Run.resumed(claim, request, self._accounts.principal(claim.project))
+        run.account = self._accounts.adopt(claim.project, claim.response.model, run.id)
+        return run
 
     def _keeping(self, run: Run) -> Keeping:
         if not run.request.store:
@@ -245,10 +288,10 @@ class Runner:
         return Opening(
             run.project,
             run.log.snapshot(),
-            request.input,
+            redacted_items(request.input),
             follows=request.previous_response_id,
             conversation=request.conversation,
-            request=encode(replace(request, input=[])) if request.background else None,
+            request=self._prompting.kept(run) if request.background else None,
             expires_at=now() + self._keep if self._keep else None,
             record=run.record,
         )
@@ -269,30 +312,23 @@ def _failed(problem: Problem) -> Failed:
     return Failed(code, problem.message)
 
 
-class _Clock:
-    """When a run began, and when its model first spoke."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-        self.first: float | None = None
-
-    def saw(self) -> None:
-        """Take the time of the first delta."""
-        if self.first is None:
-            self.first = time.perf_counter()
-
-
-def _ended(run: Run, response: Response, clock: _Clock) -> RunEnded:
-    usage = run.emitter.usage
+def _ended(run: Run, response: Response, settled: Settlement) -> RunEnded:
     return RunEnded(
         response_id=run.id,
         request_id=run.request_id,
         model=response.model,
         status=response.status,
-        seconds=time.perf_counter() - clock.started,
-        first_delta=None if clock.first is None else clock.first - clock.started,
-        input_tokens=usage.input_tokens if usage else 0,
-        cached_tokens=usage.input_tokens_details.cached_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
+        seconds=settled.seconds,
+        first_delta=settled.first_token,
+        input_tokens=settled.input_tokens,
+        cached_tokens=settled.cached_tokens,
+        output_tokens=settled.output_tokens,
+        project=run.project,
+        estimated=settled.estimated,
         code=response.error.code if response.error else None,
     )
+
+
+def _content(run: Run, response: Response) -> RunContent:
+    prompt = plain(redacted_items(run.seen))
+    return RunContent(run.id, run.request_id, run.project, prompt, plain(response.output))

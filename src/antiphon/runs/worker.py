@@ -8,14 +8,10 @@ import asyncio
 import time
 from collections import deque
 
-import msgspec
-
 from antiphon.core.ports import Queue, StaleEpoch, Telemetry
 from antiphon.core.problems import Problem
-from antiphon.core.request import Request
 from antiphon.core.response import TERMINAL
 from antiphon.core.signals import Fault, Note
-from antiphon.core.wire import convert
 from antiphon.runs.keeping import RETRY
 from antiphon.runs.run import Run
 from antiphon.runs.runner import Runner
@@ -44,10 +40,10 @@ class Worker:
         await self._take_up()
         self._keeper = asyncio.get_running_loop().create_task(self._keep_leases())
 
-    def submit(self, run: Run) -> None:
+    async def submit(self, run: Run) -> None:
         """Carry a run that was admitted, when its turn comes; where the server stops, another process will."""
         if self._stopping:
-            self._runner.leave(run)
+            await self._runner.leave(run)
             return
         self._waiting.append(run)
         self._fill()
@@ -73,7 +69,7 @@ class Worker:
         if tasks:
             await asyncio.wait(tasks)
         for run in held:
-            self._runner.leave(run)
+            await self._runner.leave(run)
             if run.epoch and run.emitter.fold.response.status not in TERMINAL:
                 await self._release(run)
 
@@ -85,8 +81,12 @@ class Worker:
             if known is not None:  # it waits here; now it is held as well
                 known.epoch = claim.epoch
                 continue
-            request = convert(msgspec.json.decode(claim.request), Request)
-            self._waiting.append(self._runner.adopt(claim, request))
+            try:
+                self._waiting.append(self._runner.adopt(claim))
+            except Problem as problem:
+                self._telemetry(Note("a background run could not be taken up", {"why": problem.message}))
+                await self._runner.interrupt(claim)
+                continue
             taken += 1
         if taken:
             self._telemetry(Note("background runs taken up again", {"count": taken}))
@@ -103,10 +103,10 @@ class Worker:
                 await self._speak(run)
         except (StaleEpoch, Problem) as fault:
             self._telemetry(Fault("runs.worker", f"{type(fault).__name__}: {fault}"))
-            self._runner.leave(run)
+            await self._runner.leave(run)
         finally:
             if run.handed_back:
-                self._runner.leave(run)
+                await self._runner.leave(run)
             del self._carrying[run.id]
             self._fill()
 
@@ -125,7 +125,7 @@ class Worker:
             if run.epoch:
                 return True
             break
-        self._runner.leave(run)
+        await self._runner.leave(run)
         return False
 
     async def _speak(self, run: Run) -> None:
