@@ -3,8 +3,8 @@
     python bench/store.py
 
 Knows nothing of models or HTTP. A stored turn is `open` and `close`, with one input item and one output item
-of about 400 bytes. Beside it, in the same run, stands a bare group commit by the same writer: two rows
-of the same bytes a turn, and nothing else.
+of about 400 bytes. Beside it, in the same run, stand a bare group commit by the same writer (two rows of the
+same bytes a turn, and nothing else) and the ledger row of a turn, opened and closed in commits of their own.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from pathlib import Path
 import uvloop
 from msgspec.structs import replace
 
+from antiphon.core.accounts import Charge, Settlement
 from antiphon.core.items import InputText, Message, OutputText
 from antiphon.core.ports import Opening
 from antiphon.core.response import Response, Usage
@@ -58,6 +59,17 @@ def ended(response: Response) -> Response:
     return replace(response, status="completed", completed_at=now(), output=[answered()], usage=usage)
 
 
+def charged(name: str) -> Charge:
+    """A ledger row that is opened."""
+    reserved = {"input_tokens": 9, "output_tokens": 4096, "cost": 0.1, "input_cost": 0.01}
+    return Charge(response_id=name, project="bench", key="key_bench", model="bench", opened_at=time.time(), **reserved)
+
+
+def settled(name: str) -> Settlement:
+    """The same at its end."""
+    return Settlement(response_id=name, status="completed", input_tokens=9, output_tokens=9, cost=0.01, seconds=0.1)
+
+
 async def turn(store: SqliteStore, follows: str | None) -> str:
     """Store a turn as a run does that is not streamed; gives its id after the commit."""
     opening = begun(follows)
@@ -80,6 +92,18 @@ async def chain(store: SqliteStore, follows: str | None, turns: int) -> str:
 async def together(store: SqliteStore, heads: list[str]) -> None:
     """Every chain goes on for some turns, all at once."""
     await asyncio.gather(*(chain(store, head, TURNS) for head in heads))
+
+
+async def accounted(store: SqliteStore) -> None:
+    """As many ledger rows as turns, all at once: each is opened, and closed after that was committed."""
+
+    async def one() -> None:
+        for _ in range(TURNS):
+            name = new_id("resp")
+            await store.charge(charged(name))
+            await store.settle("bench", settled(name))
+
+    await asyncio.gather(*(one() for _ in range(WRITERS)))
 
 
 async def structs(turns: int) -> None:
@@ -133,16 +157,18 @@ async def by_length(store: SqliteStore) -> None:
 async def at_once(store: SqliteStore, writer: Writer) -> None:
     """The cost of a turn where many are stored at once."""
     units = WRITERS * TURNS
-    stored, bare, made = [], [], []
+    stored, bare, made, ledger = [], [], [], []
     for number in range(ROUNDS):
         heads = [await turn(store, None) for _ in range(WRITERS)]
         bare.append(await cpu(lambda first=number * units: group_commit(writer, first), units))  # type: ignore[misc]  # as above
         stored.append(await cpu(lambda heads=heads: together(store, heads), units))  # type: ignore[misc]  # as above
         made.append(await cpu(lambda: structs(units), units))
+        ledger.append(await cpu(lambda: accounted(store), units))
     own = statistics.median(made)
     print(f"\n{WRITERS} writers at once | µs a turn")
     print(f"bare group commit  | {statistics.median(bare):9.1f}")
     print(f"stored turn        | {statistics.median(stored) - own:9.1f}")
+    print(f"its ledger row     | {statistics.median(ledger):9.1f}")
     print(f"Of a stored turn {own:.1f} µs are left out, in which the bench makes it.")
 
 

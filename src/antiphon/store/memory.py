@@ -34,7 +34,7 @@ from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversat
 
 
 class MemoryStore(MemoryRoster, MemoryLedger):
-    """Keeps at most `capacity` responses: past that, the oldest that has ended goes."""
+    """Keeps at most `capacity` responses: past that, the oldest that has ended goes, of the project that has most."""
 
     def __init__(self, capacity: int = 10_000, clock: Callable[[], float] = time.time) -> None:
         MemoryRoster.__init__(self, clock)
@@ -44,6 +44,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
         self._items = Items()
         self._rows: dict[tuple[str, str], Row] = {}
         self._running: dict[tuple[str, str], Row] = {}
+        self._owned: dict[str, dict[str, Row]] = {}
         self._held: dict[tuple[str, str], Held] = {}
         self._records: dict[tuple[str, str, str], Record] = {}
 
@@ -210,7 +211,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
     async def purge(self, project: str) -> int:
         """Forget every row of a project, for good."""
         gone = self._purge_accounts(project) + self._purge_ledger(project)
-        for row in [row for row in self._rows.values() if row.project == project]:
+        for row in list(self._owned.get(project, {}).values()):
             self._forget(row)
             gone += 1
         tables: list[dict[Any, Any]] = [self._held, self._records]
@@ -238,7 +239,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
     def _lines(self, project: str) -> Iterator[Line]:
         yield from self._account_lines(project)
         shown: list[Kept] = []
-        for row in [row for (owner, _), row in self._rows.items() if owner == project]:
+        for row in self._owned.get(project, {}).values():
             response, turn = response_of(row), row.turn
             shown += [*turn.inputs, *turn.outputs]
             yield ResponseLine(
@@ -291,13 +292,19 @@ class MemoryStore(MemoryRoster, MemoryLedger):
             position=position,
         )
         self._rows[project, response.id] = self._running[project, response.id] = row
+        self._owned.setdefault(project, {})[response.id] = row
         record = None if opening.record is None else self._records.get((project, *opening.record))
         if record is not None:
             record.response_id = response.id
         if len(self._rows) > self._capacity:
-            oldest = next((row for row in self._rows.values() if row.ended_at is not None), None)
-            if oldest is not None:
-                self._forget(oldest)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget the oldest that has ended, of the project that has most: nobody fills the memory of others."""
+        most = max(self._owned.values(), key=len)
+        oldest = next((row for row in most.values() if row.ended_at is not None), None)
+        if oldest is not None:
+            self._forget(oldest)
 
     def _before(self, opening: Opening) -> tuple[Turn | Sequence[Kept], int]:
         if opening.conversation is not None:
@@ -331,6 +338,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
 
     def _forget(self, row: Row) -> None:
         del self._rows[row.project, row.id]
+        del self._owned[row.project][row.id]
         self._running.pop((row.project, row.id), None)
 
 
