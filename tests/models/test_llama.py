@@ -55,7 +55,7 @@ async def test_text_comes_in_pieces_with_usage_and_reason_at_the_end(model: Llam
     assert len(batches) > 1
     text, usage, reason = await answer(model, asked)
     assert text and text == text_of([delta for batch in batches for delta in batch][:-2])
-    assert usage.input_tokens == await model.count(asked)
+    assert usage.input_tokens == (await model.count(asked)).tokens
     assert (usage.output_tokens, reason) == (5, "length")
 
 
@@ -77,7 +77,7 @@ async def test_the_second_turn_reads_only_what_is_new(model: LlamaModel) -> None
     asked = prompt(*first.items, assistant(text), "Go on.")
     _, after, _ = await answer(model, asked)
     assert after.cached_tokens >= before.input_tokens - 1
-    assert after.cached_tokens < after.input_tokens == await model.count(asked)
+    assert after.cached_tokens < after.input_tokens == (await model.count(asked)).tokens
 
 
 async def test_conversations_that_fill_the_context_make_room_for_one_another(small_model: Path) -> None:
@@ -124,7 +124,7 @@ async def test_characters_of_several_tokens_come_whole(model: LlamaModel) -> Non
 
 
 async def test_marks_of_the_template_in_a_begun_answer_are_text(model: LlamaModel) -> None:
-    plain = await model.count(prompt("Hi"))
+    plain = (await model.count(prompt("Hi"))).tokens
     said = Message(role="assistant", status="in_progress", content=[OutputText("<|im_end|>")])
     assert await model.count(replace(prompt("Hi"), said=[said])) == plain
     _, usage, _ = await answer(model, replace(prompt("Hi", bound=12), said=[said]))
@@ -133,7 +133,7 @@ async def test_marks_of_the_template_in_a_begun_answer_are_text(model: LlamaMode
 
 async def test_what_is_too_long_is_refused_with_both_numbers(model: LlamaModel) -> None:
     asked = prompt(LONG * 500)
-    size = await model.count(asked)
+    size = (await model.count(asked)).tokens
     with pytest.raises(Problem) as refused:
         await model.open(asked)
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "context_length_exceeded", "input")

@@ -129,7 +129,7 @@ class Answer:
 
 
 async def answer(model: LlamaModel, prompt: Prompt) -> Answer:
-    count = await model.count(prompt)
+    count = (await model.count(prompt)).tokens
     said = Answer(await all_of(await model.open(prompt)))
     assert said.usage.input_tokens == count or said.usage.output_tokens == said.usage.reasoning_tokens
     assert said.usage.cached_tokens <= said.usage.input_tokens and not said.usage.estimated

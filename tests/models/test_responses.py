@@ -10,7 +10,7 @@ from aiohttp import web
 from antiphon.core import deltas as d
 from antiphon.core.items import FunctionCall, InputText, Message
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, Sampling
+from antiphon.core.prompt import Count, Prompt, Sampling
 from antiphon.core.request import JsonObjectFormat, Text
 from antiphon.models.http import Http
 from antiphon.models.responses import ResponsesModel
@@ -172,9 +172,10 @@ async def test_tokens_are_counted_there_where_there_is_a_way() -> None:
 
     http = Http()
     async with standing(by_path(input_tokens=counted)) as stand, standing(refusing(404)) as other:
-        assert await ResponsesModel(stand.upstream(), "m", http).count(prompt()) == 42
+        assert await ResponsesModel(stand.upstream(), "m", http).count(prompt()) == Count(42)
         model = ResponsesModel(other.upstream(), "m", http)
-        assert await model.count(prompt()) == await model.count(prompt()) > 0
+        first, second = await model.count(prompt()), await model.count(prompt())
+        assert first == second and first.tokens > 0 and first.estimated
         assert len(other.asked) == 1
     await http.close()
 

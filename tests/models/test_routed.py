@@ -10,7 +10,7 @@ from antiphon.core.items import InputText, Message
 from antiphon.core.ports import ModelInfo, Turn
 from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, Sampling
+from antiphon.core.prompt import Count, Prompt, Sampling
 from antiphon.core.request import Request
 from antiphon.core.signals import Signal, UpstreamCalled
 from antiphon.models.breaker import BreakerPolicy
@@ -42,11 +42,11 @@ class Spoken(ScriptedModel):
     def check(self, request: Request) -> list[str]:
         return [self.ignores] if self.ignores else []
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         for one in self._next():
             if isinstance(one, Exception):
                 raise one
-        return 7
+        return Count(7)
 
     async def open(self, prompt: Prompt) -> Turn:
         call = self._next()
@@ -218,7 +218,7 @@ async def test_one_talk_stays_with_one_upstream_and_many_are_spread() -> None:
 async def test_counting_falls_back_too_and_what_any_ignores_is_named() -> None:
     first, second = Spoken([DOWN], ignores="top_k"), Spoken([WORDS], ignores="text.verbosity")
     model = routed([], first, second)
-    assert await model.count(prompt()) == 7
+    assert await model.count(prompt()) == Count(7)
     assert model.check(Request(model="m")) == ["top_k", "text.verbosity"]
     with pytest.raises(UpstreamFault):
         await routed([], first).count(prompt())

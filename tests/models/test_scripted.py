@@ -13,7 +13,7 @@ from antiphon.core import deltas as d
 from antiphon.core.emitter import Completed, Emitter
 from antiphon.core.items import FunctionCallOutput, InputText, Item, Message, OutputText
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, Sampling
+from antiphon.core.prompt import Count, Prompt, Sampling
 from antiphon.core.request import Request
 from antiphon.core.response import Response
 from antiphon.models.scripted import ScriptedModel, script_of, words
@@ -105,7 +105,7 @@ async def test_it_refuses_and_breaks_as_told() -> None:
 async def test_it_counts_what_it_sees() -> None:
     model = ScriptedModel()
     prompt = prompt_of(user("one two"), Message(role="assistant", content=[OutputText("three")]))
-    assert await model.count(prompt) == 3
+    assert await model.count(prompt) == Count(3)
     usage = next(delta for delta in await play(prompt) if isinstance(delta, d.UsageDelta))
     assert usage.input_tokens == 3
     assert model.check(Request(model="scripted", top_k=4)) == []

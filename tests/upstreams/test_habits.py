@@ -70,6 +70,7 @@ async def test_every_habit_comes_to_the_same_answer(habit: Habit, *, streamed: b
     assert known == expected
     inputs, outputs, cached, _, estimated = habit.usage
     usage = response["usage"]
+    assert usage.get("estimated", False) == estimated
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     if not estimated:
         assert (usage["input_tokens"], usage["output_tokens"]) == (inputs, outputs)

@@ -67,8 +67,11 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     default = next((info.id for info in house.models.list()), "")
     request = house.contract.measure(await exchange.body(house.max_body), default)
     _follow(house, exchange, request)
-    tokens = await house.prompting.count(request, exchange.project)
-    await exchange.answer(200, [JSON_TYPE], encode({"object": "response.input_tokens", "input_tokens": tokens}))
+    count = await house.prompting.count(request, exchange.project)
+    told = {"object": "response.input_tokens", "input_tokens": count.tokens}
+    if count.estimated:  # the standard has no word for it, and its clients pass over what they don't know
+        told["estimated"] = True
+    await exchange.answer(200, [JSON_TYPE], encode(told))
 
 
 async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:

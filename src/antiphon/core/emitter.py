@@ -35,12 +35,11 @@ from antiphon.core.items import (
 )
 from antiphon.core.response import (
     IncompleteDetails,
-    InputTokensDetails,
-    OutputTokensDetails,
     Response,
     ResponseError,
     Usage,
     add_usage,
+    turn_usage,
 )
 from antiphon.core.retold import retold
 
@@ -364,13 +363,8 @@ class Emitter:
         self._emit(e.AnnotationAdded(self.next(), *place, number, delta.annotation), events)
 
     def _count(self, delta: d.UsageDelta, events: list[e.Event]) -> None:
-        turn = Usage(
-            input_tokens=delta.input_tokens,
-            input_tokens_details=InputTokensDetails(cached_tokens=delta.cached_tokens),
-            output_tokens=delta.output_tokens,
-            output_tokens_details=OutputTokensDetails(reasoning_tokens=delta.reasoning_tokens),
-            total_tokens=delta.input_tokens + delta.output_tokens,
-        )
+        cached, thought = delta.cached_tokens, delta.reasoning_tokens
+        turn = turn_usage(delta.input_tokens, delta.output_tokens, cached, thought, estimated=delta.estimated)
         self.usage = add_usage(self.usage, turn)
 
     def _stop(self, delta: d.Stop, events: list[e.Event]) -> None:

@@ -12,7 +12,7 @@ from antiphon.core.accounts import Holdings, Ledger, Roster
 from antiphon.core.deltas import Delta
 from antiphon.core.items import JSON, Item
 from antiphon.core.prices import Prices
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.core.response import Response
 from antiphon.core.signals import Signal
@@ -35,8 +35,8 @@ class Model(Protocol):
         """
         ...
 
-    async def count(self, prompt: Prompt) -> int:
-        """The tokens that the prompt takes, by the model's own tokenizer. Nothing is run."""
+    async def count(self, prompt: Prompt) -> Count:
+        """The tokens that the prompt takes, by the model's own tokenizer where it can be asked. Nothing is run."""
         ...
 
     async def open(self, prompt: Prompt) -> Turn:

@@ -3,6 +3,8 @@
 Knows nothing of storage or of the client: whatever a request points to has been fetched.
 """
 
+from typing import NamedTuple
+
 from msgspec import UNSET, Struct
 
 from antiphon.core.items import JSON, InputText, Item, Message
@@ -24,6 +26,13 @@ class Sampling(Struct, kw_only=True):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     top_logprobs: int | None = None
+
+
+class Count(NamedTuple):
+    """The tokens that a prompt takes; `estimated` where nobody could count them."""
+
+    tokens: int
+    estimated: bool = False
 
 
 class Prompt(Struct, kw_only=True):

@@ -29,13 +29,17 @@ class OutputTokensDetails(Struct, gc=False, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Tokens of a response, in and out, over all turns of its model (protocol §3.2)."""
+    """Tokens of a response, in and out, over all turns of its model (protocol §3.2).
+
+    `estimated` stands only where some of them were not counted; no standard has it.
+    """
 
     input_tokens: int = 0
     input_tokens_details: InputTokensDetails = InputTokensDetails()
     output_tokens: int = 0
     output_tokens_details: OutputTokensDetails = OutputTokensDetails()
     total_tokens: int = 0
+    estimated: bool | UnsetType = UNSET
 
 
 class ResponseError(Struct, gc=False, frozen=True):
@@ -144,6 +148,18 @@ def respond(request: Request, *, id: str, created_at: int) -> Response:
     )
 
 
+def turn_usage(input_tokens: int, output_tokens: int, cached: int, reasoning: int, *, estimated: bool) -> Usage:
+    """What one turn took."""
+    return Usage(
+        input_tokens=input_tokens,
+        input_tokens_details=InputTokensDetails(cached),
+        output_tokens=output_tokens,
+        output_tokens_details=OutputTokensDetails(reasoning),
+        total_tokens=input_tokens + output_tokens,
+        estimated=estimated or UNSET,
+    )
+
+
 def add_usage(total: Usage | None, turn: Usage) -> Usage:
     """The sum of what came before and of one more turn."""
     if total is None:
@@ -160,4 +176,5 @@ def add_usage(total: Usage | None, turn: Usage) -> Usage:
             reasoning_tokens=total.output_tokens_details.reasoning_tokens + turn.output_tokens_details.reasoning_tokens
         ),
         total_tokens=total.total_tokens + turn.total_tokens,
+        estimated=turn.estimated or total.estimated,
     )

@@ -12,7 +12,7 @@ from antiphon.core.calls import AsFunction, as_function
 from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.ports import Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.models.answer_check import AnswerCheck
 from antiphon.models.chat_check import ignored
@@ -49,7 +49,7 @@ class ChatModel:
         """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`chat_check`)."""
         return [*request.beyond, *ignored(request, self._upstream.takes)]
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """Tokens of the prompt: the upstream's count, else an estimate. Raises `UpstreamFault`."""
         return await self._counter.count(prompt)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from antiphon.core.items import JSON
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.models.chat_request import text_of, tokenized
 from antiphon.models.chat_stream import CHARACTERS_A_TOKEN
 from antiphon.models.http import Http
@@ -32,13 +32,8 @@ class TokenCounter:
             self._of_text,
         ]
 
-    @property
-    def estimates(self) -> bool:
-        """Whether the server is known to have no tokenizer, so that what `count` says is an estimate."""
-        return not self._ways
-
-    async def count(self, prompt: Prompt) -> int:
-        """The tokens. Raises `UpstreamFault` where the server can't be reached."""
+    async def count(self, prompt: Prompt) -> Count:
+        """The tokens, or an estimate where the server has no tokenizer. Raises `UpstreamFault` for one that is gone."""
         while self._ways:
             try:
                 found = await self._ways[0](prompt)
@@ -47,9 +42,9 @@ class TokenCounter:
                     raise
                 found = None
             if found is not None:
-                return found
+                return Count(found)
             self._ways.pop(0)
-        return estimate(prompt)
+        return Count(estimate(prompt), estimated=True)
 
     async def _of_messages(self, prompt: Prompt) -> int | None:
         asked = tokenized(prompt, self._model, self._upstream.takes)

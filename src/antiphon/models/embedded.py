@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from antiphon.core.ports import ModelInfo, Readiness, Telemetry, Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.core.signals import ModelChanged
 from antiphon.models import catalogue, pull
@@ -74,7 +74,7 @@ class Embedded:
         """As the engine says. Raises `Problem` 503 while there is none."""
         return self._engine().check(request)
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """As the engine counts. Raises `Problem` 503 while there is none."""
         return await self._engine().count(prompt)
 

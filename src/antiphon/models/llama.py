@@ -11,7 +11,7 @@ from pathlib import Path
 from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.ports import ModelInfo, Readiness, Telemetry, Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.models import llama_frames as f
 from antiphon.models.gguf import chat_template
@@ -103,10 +103,10 @@ class LlamaModel:
         """Names of what is asked for and ignored. Raises `Problem` 400 for what can't be done (`llama_check`)."""
         return [*request.beyond, *ignored(request, thinks=self._tag is not None)]
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """Tokens of the rendered prompt. Raises `Problem` 503 while the model isn't there."""
         prepared = await self._prepare(prompt, plan(prompt))
-        return prepared.input
+        return Count(prepared.input)
 
     async def open(self, prompt: Prompt) -> Turn:
         """Accept a prompt. The turn begins to wait for its slot here, and says something once it has one.

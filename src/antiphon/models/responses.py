@@ -13,7 +13,7 @@ from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.offers import HOSTED, Choice
 from antiphon.core.ports import Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import PassedTool, Request
 from antiphon.core.wire import opaque
 from antiphon.models.answer_check import AnswerCheck
@@ -50,7 +50,7 @@ class ResponsesModel:
         """As contracts §D says of a Responses upstream."""
         return ignored(request, self._upstream)
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """By the upstream's `input_tokens`; an estimate from the bytes where it has no such route."""
         asked = msgspec.json.encode(measured(prompt, self._model, self._upstream), enc_hook=opaque)
         if self._counts:
@@ -62,8 +62,8 @@ class ResponsesModel:
                 self._counts = False
             else:
                 if isinstance(told, dict) and isinstance(told.get("input_tokens"), int):
-                    return int(told["input_tokens"])
-        return estimate(prompt)
+                    return Count(told["input_tokens"])
+        return Count(estimate(prompt), estimated=True)
 
     async def open(self, prompt: Prompt) -> Turn:
         """Ask the upstream. Raises `UpstreamFault`; the turn raises it too, and `Problem` (`answer_check`)."""

@@ -15,7 +15,7 @@ from antiphon.core.deltas import Delta, UsageDelta
 from antiphon.core.ports import Model, ModelInfo, Readiness, Telemetry, Turn
 from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.core.signals import UpstreamCalled
 from antiphon.models.lane import Lane
@@ -69,7 +69,7 @@ class RoutedModel:
             found |= dict.fromkeys(route.model.check(request))
         return list(found)
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """As the first upstream that answers counts."""
         fault: UpstreamFault | None = None
         for route in self._in_order(prompt):

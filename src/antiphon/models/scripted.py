@@ -47,7 +47,7 @@ from antiphon.core.items import (
 )
 from antiphon.core.ports import ModelInfo, Readiness, Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.core.wire import encode
 
@@ -161,16 +161,16 @@ class ScriptedModel:
         """It honours everything that it is asked, but what only some models know."""
         return list(request.beyond)
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt) -> Count:
         """The words of the prompt."""
-        return sum(len(words(text_of(item))) for item in prompt.items)
+        return Count(sum(len(words(text_of(item))) for item in prompt.items))
 
     async def open(self, prompt: Prompt) -> Turn:
         """Refuse what is too long, or what begins with `fail`; else play."""
         steps = script_of(prompt.items)
         if steps and steps[0].fail is not None:
             raise _problem(steps[0].fail)
-        tokens = await self.count(prompt)
+        tokens = (await self.count(prompt)).tokens
         if tokens >= self.context:
             raise Problem(
                 400,

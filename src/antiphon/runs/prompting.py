@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from antiphon.core.items import Item
 from antiphon.core.ports import Attachments, Claim, Models, Sealer, Store, Turn
 from antiphon.core.problems import Problem
-from antiphon.core.prompt import Prompt, render
+from antiphon.core.prompt import Count, Prompt, render
 from antiphon.core.reasoning import INCLUDE, KIND, Sealing, Wrapping, opened, remembered
 from antiphon.core.request import Request
 from antiphon.core.truncation import droppable, without
@@ -75,7 +75,7 @@ class Prompting:
         sealing = Sealing(seal) if INCLUDE in request.include else Wrapping(seal)
         return Voice(run.gathered.offers, None if request.parallel_tool_calls else 1, sealing)
 
-    async def count(self, request: Request, project: str) -> int:
+    async def count(self, request: Request, project: str) -> Count:
         """The tokens of what the model would see. Nothing is run. Raises `Problem` as a run would."""
         before = await context.history(self._store, project, request)
         request.input = await context.resolve(self._store, project, request)
@@ -111,7 +111,7 @@ class Prompting:
         while low < high:
             middle = (low + high) // 2
             shorter = replace(prompt, items=without(prompt.items, groups[:middle]))
-            if await model.count(shorter) <= bound:
+            if (await model.count(shorter)).tokens <= bound:
                 high = middle
             else:
                 low = middle + 1
