@@ -108,3 +108,15 @@ def test_a_small_database_is_rebuilt_and_a_large_one_is_not(tmp_path: Path) -> N
         assert scrubbed_away(connection, 5_000_000) is True
         assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 0
         assert (tmp_path / DATABASE).stat().st_size < 200_000
+
+
+async def test_what_is_submitted_together_is_committed_together(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, time.time)
+    await writer.start()
+    calls = [writer.submit(put, n) for n in range(64)]
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        before = connection.execute("PRAGMA data_version").fetchone()
+        await asyncio.gather(*calls)
+        after = connection.execute("PRAGMA data_version").fetchone()
+    await writer.stop()
+    assert kept(tmp_path) == list(range(64)) and after[0] == before[0] + 1

@@ -36,6 +36,7 @@ class SqliteBooks:
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
+        self._stamp = str(folder / accounts.STAMP)
         self._clock = clock
         self._writer = Writer(folder, clock)
         self._submit = self._writer.submit
@@ -66,7 +67,7 @@ class SqliteBooks:
 
     def version(self) -> int:
         """Another number as soon as a key or a project was changed, by whatever process."""
-        return accounts.version(self._folder)
+        return accounts.version(self._stamp)
 
     async def roll(self) -> Roll:
         """All keys and projects."""
@@ -125,7 +126,7 @@ class SqliteBooks:
     async def _change(self, call: Callable[..., T], *arguments: Any) -> T:
         """A change that every process on this machine has to see; those that hold what was read see it by the stamp."""
         result = await self._submit(call, *arguments)
-        accounts.stamp(self._folder)
+        accounts.stamp(self._stamp)
         return result
 
     def _connect(self) -> None:

@@ -2,7 +2,8 @@
 
 Knows nothing of what the calls do.
 
-It takes every call that waits, runs them in one transaction and tells the event loop once. When it
+It takes every call that waits, runs them in one transaction and tells the event loop once. What one turn of
+the event loop submits is handed over together, so that the writer is woken once for all of it. When it
 is idle a call is committed at once; under load commits grow by themselves. Where one call of a commit
 fails, all are rolled back and each is run again in a transaction of its own, so that only the guilty one fails.
 """
@@ -26,7 +27,7 @@ Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any
 Outcome: TypeAlias = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 LARGEST = 512
-"""Calls in one commit at most, so that the first of them does not wait for ever."""
+"""Calls with which a commit is full, so that the first of them does not wait for ever."""
 PURGE_WAIT = 0.5
 """Seconds between two attempts to empty the write-ahead log of what was deleted."""
 SCRUB_IDLE, SCRUB_WAIT, SCRUB_LARGEST = 60.0, 600.0, 64 * 1024 * 1024
@@ -46,9 +47,10 @@ class Writer:
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._folder = folder
         self._clock = clock
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[list[Call] | None] = queue.SimpleQueue()
         self._rebuilds: queue.SimpleQueue[asyncio.Future[None]] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._handed: list[Call] = []
         self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
@@ -67,6 +69,7 @@ class Writer:
         """Commit what waits, and close."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._hand_over()
             self._calls.put(None)
             await asyncio.to_thread(thread.join)
 
@@ -77,8 +80,15 @@ class Writer:
         if self._thread is None:
             future.set_exception(Problem(503, "store_unavailable", "The store has been closed."))
         else:
-            self._calls.put((call, arguments, future))
+            if not self._handed:
+                self._loop.call_soon(self._hand_over)
+            self._handed.append((call, arguments, future))
         return future
+
+    def _hand_over(self) -> None:
+        handed, self._handed = self._handed, []
+        for first in range(0, len(handed), LARGEST):
+            self._calls.put(handed[first : first + LARGEST])
 
     async def rebuild(self) -> None:
         """Have the database written anew after the calls before, so that nothing deleted is left in it.
@@ -128,15 +138,15 @@ class Writer:
                 scrub, purged = True, time.monotonic()
                 writing.purge = not _purged(writing.connection)
 
-    def _take(self, first: Call | None) -> tuple[list[Call], bool]:
+    def _take(self, first: list[Call] | None) -> tuple[list[Call], bool]:
         """All that waits, and whether nothing follows."""
         batch: list[Call] = []
-        call = first
-        while call is not None:
-            batch.append(call)
-            if len(batch) == LARGEST or self._calls.empty():
+        calls = first
+        while calls is not None:
+            batch += calls
+            if len(batch) >= LARGEST or self._calls.empty():
                 return batch, False
-            call = self._calls.get()
+            calls = self._calls.get()
         return batch, True
 
     def _settle(self, outcomes: list[Outcome]) -> None:
