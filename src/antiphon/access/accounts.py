@@ -76,11 +76,10 @@ class Accounts:
         standing = None
         if quotas:
             try:
-                await books.limiter.take(response_id, quotas, asked + most)
+                standing = await books.limiter.take(response_id, quotas, asked + most)
             except BaseException:
                 books.budgets.settle(principal.project, hold, 0.0)
                 raise
-            standing = await books.limiter.standing(quotas)
         return RunAccount(books, charge, lambda: prices, hold, standing)
 
     def principal(self, project: str) -> Principal:

@@ -9,10 +9,9 @@ wait at most a piece longer than a clock without pieces would say.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
-from antiphon.core.accounts import Quota, Standing
+from antiphon.core.accounts import Limits, Quota, Standing
 from antiphon.core.problems import Problem
 
 MINUTE, MINUTE_PIECE = 60.0, 1.0
@@ -34,7 +33,7 @@ class _Piece:
 
 
 class _Window:
-    """What was taken lately."""
+    """What was taken lately, as it stood when its subject was last brought `up_to` a time."""
 
     __slots__ = ("pieces", "total")
 
@@ -42,22 +41,23 @@ class _Window:
         self.pieces: deque[_Piece] = deque()
         self.total = 0
 
-    def used(self, now: float) -> int:
-        """What counts now."""
+    def drop(self, now: float) -> None:
+        """Count no longer what has left."""
         pieces = self.pieces
         while pieces and pieces[0].until <= now:
             piece = pieces.popleft()
             piece.until = 0.0
             self.total -= piece.count
-        return self.total
 
     def add(self, until: float, count: int) -> _Piece:
         """Count something until then."""
         self.total += count
         pieces = self.pieces
-        if pieces and pieces[-1].until == until:
-            pieces[-1].count += count
-            return pieces[-1]
+        if pieces:
+            last = pieces[-1]
+            if last.until == until:
+                last.count += count
+                return last
         piece = _Piece(until, count)
         pieces.append(piece)
         return piece
@@ -87,17 +87,55 @@ class _Window:
 class _Subject:
     """The windows of one subject, and how many runs it has now."""
 
-    __slots__ = ("day", "minute", "running", "tokens")
+    __slots__ = ("day", "looked", "minute", "running", "tokens")
 
     def __init__(self) -> None:
         self.minute = _Window()
         self.day = _Window()
         self.tokens = _Window()
         self.running = 0
+        self.looked = 0.0
+
+    def up_to(self, now: float) -> None:
+        """Count what counts now. Once a piece of a minute is enough: none leaves a window in between."""
+        if now < self.looked:
+            return
+        self.looked = (now // MINUTE_PIECE + 1) * MINUTE_PIECE
+        self.minute.drop(now)
+        self.day.drop(now)
+        self.tokens.drop(now)
+
+    def lacks(self, limits: Limits, tokens: int) -> bool:
+        """Whether a request would go beyond a limit: the fast look, before `_missing` says which."""
+        bound = limits.requests_per_minute
+        if bound is not None and self.minute.total >= bound:
+            return True
+        bound = limits.requests_per_day
+        if bound is not None and self.day.total >= bound:
+            return True
+        bound = limits.tokens_per_minute
+        if bound is not None and self.tokens.total + tokens > bound:
+            return True
+        bound = limits.concurrent_runs
+        return bound is not None and self.running >= bound
+
+    def take(self, limits: Limits, tokens: int, minute: float, day: float) -> _Piece | None:
+        """Count a request until those times, where a limit asks for it; the piece that counts its tokens."""
+        self.running += 1
+        if limits.requests_per_minute is not None:
+            self.minute.add(minute, 1)
+        if limits.requests_per_day is not None:
+            self.day.add(day, 1)
+        return None if limits.tokens_per_minute is None else self.tokens.add(minute, tokens)
 
     def idle(self, now: float) -> bool:
         """Whether nothing counts any more."""
-        return not (self.running or self.minute.used(now) or self.day.used(now) or self.tokens.used(now))
+        self.up_to(now)
+        return not (self.running or self.minute.total or self.day.total or self.tokens.total)
+
+
+_Found = tuple[Limits, _Subject]
+_Bound = tuple[int, _Window]
 
 
 class _Taken(NamedTuple):
@@ -127,33 +165,27 @@ class MemoryLimiter:
         """How many subjects are remembered."""
         return len(self._subjects)
 
-    async def take(self, ticket: str, quotas: Sequence[Quota], tokens: int) -> None:
-        """Take a request, `tokens` and a place among the runs from every quota, or from none.
+    async def take(self, ticket: str, quotas: Sequence[Quota], tokens: int) -> Standing:
+        """Take a request, `tokens` and a place among the runs from every quota, or from none; how they stand then.
 
         Raises `Problem` 429 `rate_limit_exceeded`.
         """
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
-        subjects = self._subjects
-        found = [subjects.get(quota.subject) or _Subject() for quota in quotas]
-        for quota, subject in zip(quotas, found, strict=True):
-            if _lacks(subject, quota, tokens, now):
-                pairs = zip(quotas, found, strict=True)
-                raise _refusal([lack for one, its in pairs for lack in _missing(its, one, tokens, now)])
+        found = self._found(quotas, now)
+        for limits, subject in found:
+            if subject.lacks(limits, tokens):
+                raise _refusal(
+                    [lack for pair in zip(quotas, found, strict=True) for lack in _missing(*pair, tokens, now)]
+                )
         minute = (now // MINUTE_PIECE + 1) * MINUTE_PIECE + MINUTE
         day = (now // DAY_PIECE + 1) * DAY_PIECE + DAY
-        places: list[tuple[_Subject, _Piece | None]] = []
-        for quota, subject in zip(quotas, found, strict=True):
-            limits = quota.limits
-            subjects[quota.subject] = subject
-            subject.running += 1
-            if limits.requests_per_minute is not None:
-                subject.minute.add(minute, 1)
-            if limits.requests_per_day is not None:
-                subject.day.add(day, 1)
-            places.append((subject, None if limits.tokens_per_minute is None else subject.tokens.add(minute, tokens)))
+        places = [(subject, subject.take(limits, tokens, minute, day)) for limits, subject in found]
+        for quota, (_, subject) in zip(quotas, found, strict=True):
+            self._subjects[quota.subject] = subject
         self._tickets[ticket] = _Taken(tokens, places)
+        return _standing(found, now)
 
     async def settle(self, ticket: str, tokens: int) -> None:
         """The run has ended: give its places back, and count what it really took.
@@ -172,62 +204,45 @@ class MemoryLimiter:
                 subject.tokens.take_back(piece, rest)
             elif rest < 0:
                 now = self._clock()
-                subject.tokens.used(now)
+                subject.up_to(now)
                 subject.tokens.add((now // MINUTE_PIECE + 1) * MINUTE_PIECE + MINUTE, -rest)
 
     async def standing(self, quotas: Sequence[Quota]) -> Standing:
         """How they stand now, of each kind the one with the least left."""
         now = self._clock()
-        requests: list[_Left] = []
-        day: list[_Left] = []
-        tokens: list[_Left] = []
+        return _standing(self._found(quotas, now), now)
+
+    def _found(self, quotas: Sequence[Quota], now: float) -> list[_Found]:
+        """Each quota's limits and subject, which is a new one where nothing counts for it."""
+        subjects = self._subjects
+        found = []
         for quota in quotas:
-            limits, subject = quota.limits, self._subjects.get(quota.subject) or _Subject()
-            if (limit := limits.requests_per_minute) is not None:
-                requests.append((limit - subject.minute.used(now), limit, subject.minute))
-            if (limit := limits.requests_per_day) is not None:
-                day.append((limit - subject.day.used(now), limit, subject.day))
-            if (limit := limits.tokens_per_minute) is not None:
-                tokens.append((limit - subject.tokens.used(now), limit, subject.tokens))
-        return Standing(*_tightest(requests, now), *_tightest(day, now), *_tightest(tokens, now))
+            subject = subjects.get(quota.subject) or _Subject()
+            subject.up_to(now)
+            found.append((quota.limits, subject))
+        return found
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + SWEEP
         self._subjects = {name: subject for name, subject in self._subjects.items() if not subject.idle(now)}
 
 
-def _lacks(subject: _Subject, quota: Quota, tokens: int, now: float) -> bool:
-    """Whether a request would go beyond a limit of the quota: the fast look, before `_missing` says which."""
-    limits = quota.limits
-    bound = limits.requests_per_minute
-    if bound is not None and subject.minute.used(now) >= bound:
-        return True
-    bound = limits.requests_per_day
-    if bound is not None and subject.day.used(now) >= bound:
-        return True
-    bound = limits.tokens_per_minute
-    if bound is not None and subject.tokens.used(now) + tokens > bound:
-        return True
-    bound = limits.concurrent_runs
-    return bound is not None and subject.running >= bound
-
-
-def _missing(subject: _Subject, quota: Quota, tokens: int, now: float) -> Iterable[_Lack]:
+def _missing(quota: Quota, found: _Found, tokens: int, now: float) -> Iterable[_Lack]:
     """Every limit of the quota that the request would go beyond."""
-    limits = quota.limits
+    limits, subject = found
     kinds = (
         ("requests per minute", limits.requests_per_minute, subject.minute, 1),
         ("requests per day", limits.requests_per_day, subject.day, 1),
         ("tokens per minute", limits.tokens_per_minute, subject.tokens, tokens),
     )
     for kind, limit, window, wanted in kinds:
-        if limit is None or (used := window.used(now)) + wanted <= limit:
+        if limit is None or window.total + wanted <= limit:
             continue
-        told = f"{kind} of '{quota.subject}': limit {limit}, used {used}, requested {wanted}"
+        told = f"{kind} of '{quota.subject}': limit {limit}, used {window.total}, requested {wanted}"
         if wanted > limit:
             yield _Lack(None, f"{told}. It alone is more than is ever allowed.")
         else:
-            yield _Lack(window.wait(used + wanted - limit, now), told)
+            yield _Lack(window.wait(window.total + wanted - limit, now), told)
     if limits.concurrent_runs is not None and subject.running >= limits.concurrent_runs:
         told = f"responses at once of '{quota.subject}': limit {limits.concurrent_runs}, running {subject.running}"
         yield _Lack(BUSY if limits.concurrent_runs else None, told)
@@ -243,16 +258,27 @@ def _refusal(lacks: list[_Lack]) -> Problem:
     return Problem(429, "rate_limit_exceeded", message, retry_after=wait)
 
 
-_Left = tuple[int, int, _Window]
-"""What is left of a limit, the limit, and its window."""
+def _standing(found: Sequence[_Found], now: float) -> Standing:
+    """Of each kind of limit, how the one with the least left stands."""
+    requests: list[_Bound] = []
+    day: list[_Bound] = []
+    tokens: list[_Bound] = []
+    for limits, subject in found:
+        if (limit := limits.requests_per_minute) is not None:
+            requests.append((limit, subject.minute))
+        if (limit := limits.requests_per_day) is not None:
+            day.append((limit, subject.day))
+        if (limit := limits.tokens_per_minute) is not None:
+            tokens.append((limit, subject.tokens))
+    return Standing(*_tightest(requests, now), *_tightest(day, now), *_tightest(tokens, now))
 
 
-def _tightest(found: list[_Left], now: float) -> tuple[int | None, int | None, float | None]:
-    """Limit, remaining and reset of the one with the least left; of equals, the lowest."""
-    if not found:
+def _tightest(bounds: list[_Bound], now: float) -> tuple[int | None, int | None, float | None]:
+    """Limit, remaining and reset of the one with the least left."""
+    if not bounds:
         return None, None, None
-    left, limit, window = found[0] if len(found) == 1 else min(found, key=_ORDER)
-    return limit, max(0, left), window.reset(now)
-
-
-_ORDER = itemgetter(0, 1)
+    limit, window = bounds[0]
+    for other, its in bounds:
+        if other - its.total < limit - window.total:
+            limit, window = other, its
+    return limit, max(0, limit - window.total), window.reset(now)

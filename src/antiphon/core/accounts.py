@@ -269,8 +269,8 @@ class Standing(Struct, frozen=True):
 class Limiter(Protocol):
     """Counts what is used in windows that slide: in no span of a minute, or of a day, is more admitted than allowed."""
 
-    async def take(self, ticket: str, quotas: Sequence[Quota], tokens: int) -> None:
-        """Take a request, `tokens` and a place among the runs from every quota, or from none.
+    async def take(self, ticket: str, quotas: Sequence[Quota], tokens: int) -> Standing:
+        """Take a request, `tokens` and a place among the runs from every quota, or from none; how they stand then.
 
         Raises `Problem` 429 `rate_limit_exceeded` that names the limit, and when to come again.
         """
