@@ -166,10 +166,11 @@ def _served(settings: Settings = Settings()) -> None:  # noqa: B008  as above
 
 @app.command
 def backup(file: Path, /, place: Place = Place()) -> None:  # noqa: B008  as above
-    """Copy all responses and conversations to one file, also while the server runs.
+    """Copy all responses, conversations and accounts to one file, also while the server runs.
 
     To go back to it, stop the server, remove antiphon.db-wal from the data folder if it is there, and put
-    the file in the place of antiphon.db.
+    the file in the place of antiphon.db. The file `secret` beside that belongs to it: without it no API key
+    that was made is known again, and no sealed thought can be read.
 
     Parameters
     ----------
