@@ -21,7 +21,6 @@ UNTESTED = {
     "core/ports.py": "Protocols without code; tests/conformance holds what satisfies them to what they say",
     "core/signals.py": "structs without code; tests/observe shows what becomes of each",
     "models/chat_chunk.py": "structs; tests/models/test_chat_stream.py decodes every habit with them",
-    "models/http.py": "tests/test_upstreams.py and tests/models/test_responses.py speak through it to real servers",
     "models/llama_options.py": "a struct; tests/models/test_llama.py runs what it sets",
     "models/llama_turn.py": "the other half of models/llama.py; tests/models/test_llama.py tests both",
     "store/memory_rows.py": "a part of store/memory.py, kept apart for size; tests/conformance runs both",

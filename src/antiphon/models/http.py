@@ -1,24 +1,23 @@
-"""The one small seam over the HTTP client: a body to an upstream, and bytes back as they are read.
+"""The one small seam over HTTP: a body to an upstream, and bytes back as they are read.
 
-Knows nothing of what the bytes say. aiohttp is imported when the first request goes out.
+Knows nothing of what the bytes say.
 """
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urljoin
+from typing import NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
 from antiphon.core.items import JSON
 from antiphon.core.servers import HEADER, told
+from antiphon.models.http_connection import Broken, Connections, Origin, Reply
 from antiphon.models.upstream import Upstream, UpstreamFault, malformed, refusal, too_slow, unreachable
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession, ClientTimeout
-    from yarl import URL
 
 _SWEEP = 0.25  # seconds between two looks at who is late: no timer is set for a token
 _REST = 2.0  # seconds for which the rest of an answer that nobody wants may keep its connection
@@ -26,12 +25,15 @@ _KEEP_ALIVE = 30.0
 _MOST = 64 * 1024 * 1024  # bytes of an answer that is read as a whole
 
 
-class _Route(NamedTuple):
-    """What is the same in every request of one kind."""
+_AS_IT_IS = "/%:@!$&'()*+,;=-._~?"
+"""What stands in an address as it is."""
 
-    url: "URL"
-    headers: dict[str, str]
-    timeout: "ClientTimeout"
+
+class _Route(NamedTuple):
+    """What is the same in every request of one kind: where it goes, and its head but for what it carries."""
+
+    origin: Origin
+    head: str
 
 
 class Answer:
@@ -40,22 +42,34 @@ class Answer:
     Whoever has one ends it: by reading to its end, by `leave()`, or by `abort()`.
     """
 
-    def __init__(
-        self, http: "Http", upstream: Upstream, response: "ClientResponse", began: float, patience: float
-    ) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(self, http: "Http", upstream: Upstream, reply: Reply, began: float, patience: float) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
         self._http = http
         self._upstream = upstream
-        self._response = response
-        self._content = response.content
+        self._reply = reply
         self._first = began + patience
         self._patience = patience
         self._total = began + upstream.deadlines.total
         self._idle = upstream.deadlines.idle
         self._spoken = False
         self._late: UpstreamFault | None = None
-        self.due = self._total
+        self.due = min(self._first, self._total)
+
+    async def begun(self) -> None:
+        """Wait for the head: status and headers. Raises `UpstreamFault`."""
+        reply = self._reply
+        try:
+            await reply.begun()
+            self.status, self.headers = reply.status, reply.headers
+            if self.headers.get("content-encoding", "identity") != "identity":
+                raise Broken("answered in an encoding that was not asked for")
+        except Broken as fault:
+            self.abort()
+            raise self._late or unreachable(self._upstream, fault.why or "broke off before it answered") from None
+        except BaseException:
+            self.abort()
+            raise
 
     def chunks(self) -> "Answer":
         """The body in pieces of at least a byte, each as much as was read at once.
@@ -71,10 +85,10 @@ class Answer:
         """The next piece; see `chunks`."""
         self.due = min(monotonic() + self._idle if self._spoken else self._first, self._total)
         try:
-            data = await self._content.readany()
-        except Exception as fault:  # noqa: BLE001  what is not the connection's is raised on
+            data = await self._reply.piece()
+        except Broken as fault:
             self._http.forget(self)
-            raise self._late or meant(self._upstream, fault, "broke off its answer", self._patience) from None
+            raise self._late or unreachable(self._upstream, fault.why or "broke off its answer") from None
         self.due = self._total
         if data:
             return data
@@ -99,19 +113,20 @@ class Answer:
 
     def leave(self) -> None:
         """Nothing more is wanted. What is left may come for a moment, so that the connection can be used again."""
-        if self._content.is_eof():
+        if self._reply.ended:
             self._http.forget(self)
         else:
+            self._reply.drop()
             self.due = monotonic() + _REST
 
     def abort(self) -> None:
         """Close the connection at once, if the body has not come to its end. Doing so twice is doing so once."""
         self._http.forget(self)
-        self._response.close()
+        self._reply.abort()
 
     def look(self, now: float) -> None:
         """Stop being watched where the body has ended; where it is late, tell whoever reads, and close."""
-        if self._content.is_eof():
+        if self._reply.ended:
             self._http.forget(self)
             return
         if now < self.due:
@@ -122,7 +137,8 @@ class Answer:
         elif self._spoken:
             self._late = too_slow(self._upstream, "said nothing more", deadlines.idle)
         else:
-            self._late = too_slow(self._upstream, "said nothing", self._patience)
+            what = "said nothing" if self.status else "did not answer"
+            self._late = too_slow(self._upstream, what, self._patience)
         self.abort()
 
 
@@ -135,7 +151,7 @@ class Http:
 
     def __init__(self, server: str = "") -> None:
         self._server = server
-        self._session: ClientSession | None = None
+        self._connections = Connections()
         self._routes: dict[tuple[Upstream, str], _Route] = {}
         self._open: set[Answer] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -167,9 +183,8 @@ class Http:
             self._sweep = None
         for answer in list(self._open):
             answer.abort()
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        self._connections.close(monotonic())
+        await asyncio.sleep(0)  # the loop has to see them closed
 
     def forget(self, answer: Answer) -> None:
         """Watch an answer no longer."""
@@ -178,44 +193,39 @@ class Http:
     async def _send(
         self, upstream: Upstream, method: str, path: str, body: bytes | None, passed: Sequence[str], patience: float
     ) -> Answer:
-        session = self._session or self._begin()
         route = self._routes.get((upstream, path)) or self._route(upstream, path)
-        headers = {**route.headers, HEADER: told([*passed, self._server])} if passed else route.headers
         began = monotonic()
         try:
-            async with asyncio.timeout(patience):
-                response = await session.request(
-                    method, route.url, data=body, headers=headers, timeout=route.timeout, allow_redirects=False
-                )
-        except Exception as fault:  # noqa: BLE001  what is not the connection's is raised on
-            raise meant(upstream, fault, "broke off before it answered", patience) from None
-        answer = Answer(self, upstream, response, began, patience)
+            connection = await self._connections.get(route.origin, upstream.deadlines.connect)
+        except (OSError, RuntimeError) as fault:
+            raise _unconnected(upstream, fault) from None
+        servers = told([*passed, self._server]) if passed else self._server
+        reply = connection.ask(_head(route, method, servers, body), body or b"")
+        answer = Answer(self, upstream, reply, began, patience)
         self._watch(answer)
+        await answer.begun()
         return answer
 
-    def _begin(self) -> "ClientSession":
-        from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-
-        connector = TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE)
-        self._session = ClientSession(
-            connector=connector,
-            cookie_jar=DummyCookieJar(),
-            headers={"User-Agent": "antiphon", "Accept": "*/*", "Accept-Encoding": "identity"},
-        )
-        return self._session
-
     def _route(self, upstream: Upstream, path: str) -> _Route:
-        from aiohttp import ClientTimeout
-        from yarl import URL
-
-        headers = {"Content-Type": "application/json"}
-        if self._server:
-            headers[HEADER] = self._server
+        url = urlsplit(urljoin(upstream.url.rstrip("/") + "/", path))
+        try:
+            host = (url.hostname or "").encode("idna").decode()
+            origin = Origin(host, url.port or (443 if url.scheme == "https" else 80), url.scheme == "https")
+        except ValueError:
+            raise unreachable(upstream, "has no usable address", blame="upstream") from None
+        target = quote(url.path or "/", safe=_AS_IT_IS) + (f"?{quote(url.query, safe=_AS_IT_IS)}" if url.query else "")
+        lines = [
+            f" {target} HTTP/1.1",
+            f"Host: {url.netloc.rpartition('@')[2].encode('idna').decode()}",
+            "User-Agent: antiphon",
+            "Accept: */*",
+            "Accept-Encoding: identity",
+        ]
         if upstream.key:
-            headers["Authorization"] = f"Bearer {upstream.key}"
-        url = URL(urljoin(upstream.url.rstrip("/") + "/", path))
-        route = _Route(url, headers, ClientTimeout(total=None, sock_connect=upstream.deadlines.connect))
-        self._routes[upstream, path] = route
+            lines.append(f"Authorization: Bearer {upstream.key}")
+        if not all(line.isprintable() and line.isascii() for line in lines):
+            raise unreachable(upstream, "has an address or a key that can't be sent", blame="upstream")
+        route = self._routes[upstream, path] = _Route(origin, "\r\n".join([*lines, ""]))
         return route
 
     def _watch(self, answer: Answer) -> None:
@@ -227,43 +237,30 @@ class Http:
         now = monotonic()
         for answer in list(self._open):
             answer.look(now)
-        self._sweep = asyncio.get_running_loop().call_later(_SWEEP, self._look) if self._open else None
+        self._connections.close(now - _KEEP_ALIVE)
+        idle = not (self._open or self._connections)
+        self._sweep = None if idle else asyncio.get_running_loop().call_later(_SWEEP, self._look)
 
 
-def meant(upstream: Upstream, fault: Exception, otherwise: str, patience: float) -> UpstreamFault:
-    """What the client library's exception means; `otherwise` goes on from the upstream's name, `patience` is the
-    seconds that a timeout has taken. Raises it where it is not the connection's."""
-    import aiohttp
+def _head(route: _Route, method: str, servers: str, body: bytes | None) -> bytes:
+    named = f"{HEADER}: {servers}\r\n" if servers else ""
+    length = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{method}{route.head}{named}{length}\r\n".encode()
 
+
+def _unconnected(upstream: Upstream, fault: OSError | RuntimeError) -> UpstreamFault:
+    """Why there is no connection."""
     match fault:
-        case aiohttp.ConnectionTimeoutError():
-            return too_slow(upstream, "could not be connected to", upstream.deadlines.connect)
         case TimeoutError():
-            return too_slow(upstream, "did not answer", patience)
-        case aiohttp.ClientSSLError():
-            return unreachable(upstream, f"can't be trusted: TLS: {fault.__cause__ or fault}", blame="upstream")
-        case aiohttp.InvalidURL():
-            return unreachable(upstream, "has no usable address", blame="upstream")
-        case aiohttp.ClientError() | OSError() | RuntimeError():  # the last is aiohttp's word for a lost connection
-            return unreachable(upstream, _connecting(fault) or otherwise)
+            return too_slow(upstream, "could not be connected to", upstream.deadlines.connect)
+        case socket.gaierror():
+            return unreachable(upstream, "can't be found: its host has no address")
+        case ssl.SSLError():
+            return unreachable(upstream, f"can't be trusted: TLS: {fault}", blame="upstream")
+        case OSError(errno=int(number)):
+            return unreachable(upstream, f"can't be reached: {os.strerror(number)}")
         case _:
-            raise fault
-
-
-def _connecting(fault: Exception) -> str:
-    """Why there is no connection; "" for any other fault."""
-    import aiohttp
-    from aiohttp.http import HttpProcessingError
-
-    match fault:
-        case aiohttp.ClientConnectorDNSError():
-            return "can't be found: its host has no address"
-        case aiohttp.ClientConnectorError():
-            return f"can't be reached: {os.strerror(fault.errno) if fault.errno else 'no connection'}"
-        case aiohttp.ClientResponseError() | HttpProcessingError():
-            return "does not speak HTTP"
-        case _:
-            return ""
+            return unreachable(upstream, f"can't be reached: {fault}")
 
 
 async def json_of(upstream: Upstream, answer: Answer) -> JSON:
