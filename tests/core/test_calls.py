@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec import UNSET
 
 from antiphon.core import deltas as d
 from antiphon.core.calls import AsFunction, AsOutput, Translator, as_function, own_item
@@ -54,6 +55,16 @@ def test_a_call_of_its_own_kind_goes_both_ways(kind: str) -> None:
     told = as_function(item)
     assert isinstance(told, AsFunction)
     assert (told.call_id, told.name, json.loads(told.arguments)["a"]) == ("call_1", kind, 1)
+
+
+@pytest.mark.parametrize("arguments", ["", "3", "[]", '{"a": '])
+def test_arguments_that_are_no_object_are_none(arguments: str) -> None:
+    (offer,) = offers([PassedTool({"type": "apply_patch"})], [])
+    assert own_item(offer, arguments, UNSET).value == {
+        "type": "apply_patch_call",
+        "status": "completed",
+        "operation": {},
+    }
 
 
 def test_a_call_of_what_was_not_offered_passes() -> None:

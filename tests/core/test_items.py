@@ -21,9 +21,9 @@ from antiphon.core.items import (
     Reasoning,
     ReasoningText,
     Refusal,
+    identified,
     item_from_json,
     item_type,
-    with_id,
 )
 from antiphon.core.wire import encode
 
@@ -153,9 +153,20 @@ def test_the_type_of_every_kind() -> None:
     assert not KNOWN_TYPES & PASSED_TYPES
 
 
-def test_an_item_under_another_id() -> None:
+def test_an_item_gets_the_ids_that_it_lacks() -> None:
+    made: list[str] = []
+
+    def new_id(prefix: str) -> str:
+        made.append(prefix)
+        return f"{prefix}_{len(made)}"
+
     carried = Passed({"type": "program", "id": None})
     assert carried.id is msgspec.UNSET
-    assert with_id(carried, "item_1") == Passed({"type": "program", "id": "item_1"})
+    assert identified(carried, new_id) == Passed({"type": "program", "id": "item_1"})
     assert carried == Passed({"type": "program", "id": None})
-    assert with_id(ItemReference(id="a"), "b") == ItemReference(id="b")
+    assert identified(ItemReference(id="a"), new_id) == ItemReference(id="a")
+    call = identified(Passed({"type": "shell_call"}), new_id)
+    assert isinstance(call, Passed) and call.value.keys() == {"type", "id", "call_id"}
+    assert call.value["call_id"] == "call_3" and identified(call, new_id) == call
+    elsewhere = Passed({"type": "tool_search_call", "id": "a", "call_id": None})
+    assert identified(elsewhere, new_id) == elsewhere

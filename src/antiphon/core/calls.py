@@ -7,6 +7,7 @@ namespace, a custom tool's plain input, or an item of its own kind. The other wa
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -119,10 +120,12 @@ class Translator:
 def own_item(offer: Offer, arguments: str, call_id: str | UnsetType) -> Passed:
     """The item of a client-run tool's own kind, from the arguments that the model gave."""
     try:
-        given = msgspec.json.decode(arguments)
+        given = msgspec.json.decode(arguments, type=dict[str, Any])
     except msgspec.DecodeError:
         given = {}
-    value: dict[str, JSON] = {"type": f"{offer.kind}_call", "call_id": call_id, "status": "completed"}
+    value: dict[str, JSON] = {"type": f"{offer.kind}_call", "status": "completed"}
+    if isinstance(call_id, str):
+        value["call_id"] = call_id
     match offer.kind:
         case "shell":
             value["action"] = {"timeout_ms": None, "max_output_length": None, **given}

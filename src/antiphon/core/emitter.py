@@ -22,7 +22,6 @@ from antiphon.core import events as e
 from antiphon.core.fold import Fold
 from antiphon.core.grammar import ROWS, Row
 from antiphon.core.items import (
-    ID_PREFIX,
     CustomToolCall,
     FunctionCall,
     Item,
@@ -30,8 +29,7 @@ from antiphon.core.items import (
     Message,
     Reasoning,
     SummaryText,
-    item_type,
-    with_id,
+    identified,
 )
 from antiphon.core.response import (
     IncompleteDetails,
@@ -338,9 +336,7 @@ class Emitter:
     def _whole(self, delta: d.ItemDelta, events: list[e.Event]) -> None:
         """A whole item: told in the grammar of its kind; where nothing is streamed, added and done."""
         self._close_item(events, "completed")
-        item = delta.item
-        if not isinstance(item.id, str):
-            item = with_id(item, self._new_id(ID_PREFIX.get(item_type(item), "item")))
+        item = identified(delta.item, self._new_id)
         told = retold(item)
         if told is None:
             self._open_item(item, events)

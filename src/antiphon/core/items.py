@@ -7,6 +7,7 @@ standard is `Passed`: carried through untouched. Optional keys are `UNSET`, neve
 null, because several clients refuse a null there (compliance notes).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -253,6 +254,9 @@ PASSED_TYPES = frozenset(
 )
 """Kinds of protocol §2.1 that are carried through; the struct comes when the server acts on one."""
 
+_CLIENT_CALLS = frozenset({"shell_call", "local_shell_call", "apply_patch_call", "tool_search_call"})
+"""Kinds of calls that the client answers, beside those of functions and custom tools."""
+
 ID_PREFIX = {
     "message": "msg",
     "function_call": "fc",
@@ -281,11 +285,17 @@ def item_type(item: Item) -> str:
     return tag
 
 
-def with_id(item: Item, id: str) -> Item:
-    """The same item under another id."""
-    if isinstance(item, Passed):
-        return Passed(item.value | {"id": id})
-    return msgspec.structs.replace(item, id=id)
+def identified(item: Item, new_id: Callable[[str], str]) -> Item:
+    """The same item with an id, and a call that the client is to answer with a call's id, where it has none.
+
+    `new_id` gives one for a prefix.
+    """
+    if not isinstance(item.id, str):
+        new = {"id": new_id(ID_PREFIX.get(item_type(item), "item"))}
+        item = Passed(item.value | new) if isinstance(item, Passed) else msgspec.structs.replace(item, **new)
+    if isinstance(item, Passed) and item.type in _CLIENT_CALLS and "call_id" not in item.value:
+        item = Passed(item.value | {"call_id": new_id("call")})
+    return item
 
 
 def item_from_json(value: dict[str, JSON]) -> Item:
