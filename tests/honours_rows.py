@@ -20,7 +20,7 @@ def formed(**form: Any) -> h.Ask:
     return {"text": {"format": form}, "max_output_tokens": 40}
 
 
-def tools(*offered: Any, choice: Any = "required", bound: int = 100, **more: Any) -> h.Ask:
+def tools(*offered: Any, choice: Any = "required", bound: int = 48, **more: Any) -> h.Ask:
     return {"tools": list(offered), "tool_choice": choice, "max_output_tokens": bound, **more}
 
 
