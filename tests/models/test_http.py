@@ -4,6 +4,8 @@ Deadlines, refusals and cut answers stand in `test_chat` and `test_responses`, n
 """
 
 import asyncio
+import gzip
+import zlib
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from aiohttp import web
 from antiphon.models.http import Http, json_of
 from antiphon.models.upstream import Upstream, UpstreamFault
 from tests.models.http_upstream import Stand, standing, streaming
+
+LONG = b"[" + b"0," * 1_999_999 + b"0]"
 
 pytestmark = pytest.mark.anyio
 
@@ -68,13 +72,21 @@ async def test_what_can_be_no_address_or_key_is_the_upstreams_fault(url: str, ke
     await http.close()
 
 
-async def test_an_encoding_that_was_not_asked_for_is_refused() -> None:
-    async def packed(_: web.Request, __: Any) -> web.StreamResponse:
-        return web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+async def test_a_body_that_comes_packed_unasked() -> None:
+    async def packed(request: web.Request, _: Any) -> web.StreamResponse:
+        encoding = request.path.rpartition("/")[2]
+        body = {"gzip": gzip.compress(LONG), "deflate": zlib.compress(LONG), "broken": b"\x1f\x8b no"}.get(
+            encoding, b""
+        )
+        return web.Response(body=body, headers={"Content-Encoding": encoding.replace("broken", "gzip")})
 
     async with standing(packed) as stand:
-        with pytest.raises(UpstreamFault, match="in an encoding that was not asked for"):
-            await answered(stand, "x", b"{}")
+        for encoding in ("gzip", "deflate"):
+            assert await answered(stand, encoding, b"{}") == [0] * 2_000_000
+        with pytest.raises(UpstreamFault, match="in a way that can't be read"):
+            await answered(stand, "broken", b"{}")
+        with pytest.raises(UpstreamFault, match="in an encoding that was not asked for, 'br'"):
+            await answered(stand, "br", b"{}")
 
 
 async def test_what_is_left_at_the_end_keeps_its_connection_and_what_goes_on_does_not() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 import ssl
+import zlib
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
@@ -25,6 +26,9 @@ _KEEP_ALIVE = 30.0
 _MOST = 64 * 1024 * 1024  # bytes of an answer that is read as a whole
 
 
+_MOST_UNPACKED = 1024 * 1024  # bytes that one step makes of what came packed
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+
 _AS_IT_IS = "/%:@!$&'()*+,;=-._~?"
 """What stands in an address as it is."""
 
@@ -34,6 +38,25 @@ class _Route(NamedTuple):
 
     origin: Origin
     head: str
+
+
+class _Packed:
+    """The body of a reply that came packed, as some servers do though they were not asked to."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._inflate = zlib.decompressobj(wbits=47)  # by its own head, gzip or zlib
+
+    async def piece(self) -> bytes:
+        """As `Reply.piece`."""
+        while data := self._inflate.unconsumed_tail or await self._reply.piece():
+            try:
+                found = self._inflate.decompress(data, _MOST_UNPACKED)
+            except zlib.error:
+                raise Broken("packed its answer in a way that can't be read") from None
+            if found:
+                return found
+        return self._inflate.flush()
 
 
 class Answer:
@@ -48,6 +71,7 @@ class Answer:
         self._http = http
         self._upstream = upstream
         self._reply = reply
+        self._piece = reply.piece
         self._first = began + patience
         self._patience = patience
         self._total = began + upstream.deadlines.total
@@ -62,14 +86,19 @@ class Answer:
         try:
             await reply.begun()
             self.status, self.headers = reply.status, reply.headers
-            if self.headers.get("content-encoding", "identity") != "identity":
-                raise Broken("answered in an encoding that was not asked for")
+            self._unpack(self.headers.get("content-encoding", "identity").lower())
         except Broken as fault:
             self.abort()
             raise self._late or unreachable(self._upstream, fault.why or "broke off before it answered") from None
         except BaseException:
             self.abort()
             raise
+
+    def _unpack(self, encoding: str) -> None:
+        if encoding in _PACKED:
+            self._piece = _Packed(self._reply).piece
+        elif encoding != "identity":
+            raise Broken(f"answered in an encoding that was not asked for, '{encoding[:40]}'")
 
     def chunks(self) -> "Answer":
         """The body in pieces of at least a byte, each as much as was read at once.
@@ -85,7 +114,7 @@ class Answer:
         """The next piece; see `chunks`."""
         self.due = min(monotonic() + self._idle if self._spoken else self._first, self._total)
         try:
-            data = await self._reply.piece()
+            data = await self._piece()
         except Broken as fault:
             self._http.forget(self)
             raise self._late or unreachable(self._upstream, fault.why or "broke off its answer") from None
