@@ -161,10 +161,17 @@ def test_a_file_that_is_broken_and_one_that_is_not_there(folder: Path, capsys: p
     assert "There is no file absent.toml." in refused(capsys, "--config", "absent.toml")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])  # noqa: S104  it is refused
-def test_an_address_that_others_reach_must_be_meant(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "add --no-auth" in refused(capsys, "--host", host)
-    assert parsed("--host", host, "--no-auth").host == host
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])  # noqa: S104  it is only read
+def test_an_address_that_others_reach_is_a_setting_as_any(host: str) -> None:
+    assert not loopback(host)
+    assert parsed("--host", host).host == host  # whether it may stand open is known once the keys are
+
+
+def test_proxies_are_addresses_and_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("10.0.0.1", "10.1.0.0/16", "fd00::/8")
+    assert parsed(*[word for one in given for word in ("--trusted-proxies", one)]).trusted_proxies == given
+    for bad in ("proxy.example", "10.0.0.0/40"):
+        assert f"{bad} is neither an IP address nor a network" in refused(capsys, "--trusted-proxies", bad)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
