@@ -71,4 +71,13 @@ def test_whatever_stands_in_the_header_it_is_a_wait_or_none(told: str) -> None:
 
 def test_the_key_stands_in_no_repr_and_no_message() -> None:
     assert "sk-secret" not in repr(UPSTREAM)
-    assert "sk-secret" not in told_in_stream(UPSTREAM, {"message": "key sk-secret is bad"}).message
+    error = {"message": "key sk-secret is bad", "code": "sk-secret", "param": "sk-secret" * 100}
+    for fault in (
+        told_in_stream(UPSTREAM, error),
+        told_in_stream(UPSTREAM, error | {"status": 400}),
+        refusal(UPSTREAM, 400, {}, json.dumps(error).encode()),
+        refusal(UPSTREAM, 429, {}, b"sk-secret"),
+        refusal(UPSTREAM, 500, {}, json.dumps({"error": error}).encode()),
+    ):
+        told = f"{fault.message} {fault.code} {fault.param} {fault!r}"
+        assert "sk-secret" not in told and len(told) < 1000

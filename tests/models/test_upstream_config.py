@@ -75,6 +75,20 @@ UP = '[upstreams.a]\nurl = "http://127.0.0.1:1/v1"\n'
         (UP + "queue = -1", "upstreams.a.queue", "0 or more"),
         (UP + "deadlines = { idle = 0 }", "upstreams.a.deadlines", "'deadlines.idle' is more than 0"),
         (UP + 'deadlines = { first = "long" }', "upstreams.a.deadlines.first", "Expected `float`"),
+        (UP + "weight = nan", "upstreams.a.weight", "more than 0"),
+        (UP + "weight = inf", "upstreams.a.weight", "more than 0"),
+        (UP + "deadlines = { total = inf }", "upstreams.a.deadlines", "at most a week"),
+        (UP + "deadlines = { first = nan }", "upstreams.a.deadlines", "'deadlines.first' is more than 0"),
+        ('[upstreams.a]\nurl = "http://h/v1?key=sk-secret"', "upstreams.a.url", "An address ends with its path"),
+        (UP + 'key_env = "BAD_KEY"', "upstreams.a.key_env", "BAD_KEY is no key"),
+        (UP + "concurrency = true", "upstreams.a.concurrency", "Expected `int`"),
+        (UP + 'takes = ["everything"]', "upstreams.a.takes", "Invalid enum value 'everything'"),
+        (
+            UP + '[models.m]\nupstreams = ["a"]\nprices = { input = -1 }',
+            "models.m.prices",
+            "'prices.input' is 0 or more",
+        ),
+        (UP + '[models.m]\nupstreams = ["a"]\nprices = { cached = nan }', "models.m.prices", "'prices.cached'"),
         (UP + 'key_env = "NOT_SET"', "upstreams.a.key_env", "NOT_SET is not set"),
         (UP + 'key_file = "absent.key"', "upstreams.a.key_file", "No such file"),
         (UP + 'key_env = "HOME_KEY"\nkey_file = "x"', "upstreams.a.key_file", "from 'key_env' or from 'key_file'"),
@@ -90,7 +104,7 @@ UP = '[upstreams.a]\nurl = "http://127.0.0.1:1/v1"\n'
     ],
 )
 def test_each_mistake_is_told_at_its_key(text: str, place: str, said: str) -> None:
-    _, mistakes = read(text, HOME_KEY="sk-home")
+    _, mistakes = read(text, HOME_KEY="sk-home", BAD_KEY="sk-one\nsk-two")
     assert [".".join(mistake.place) for mistake in mistakes] == [place]
     assert said in mistakes[0].message and "sk-" not in mistakes[0].message
 
@@ -106,6 +120,8 @@ def test_the_quick_form() -> None:
     assert (one.name, one.url, one.key) == ("127.0.0.1:8000", "http://127.0.0.1:8000/v1", "sk-quick")
     assert "sk-quick" not in repr(one)
     assert quick("http://h/v1", 1, {}).name == "h-2"
+    with pytest.raises(ValueError, match="is no key"):
+        quick("http://h/v1", 0, {"ANTIPHON_UPSTREAM_KEY": "sk-é"})
     for bad in ("", "h:8000", "ftp://h", "http://", "http://u:p@h/v1"):
         with pytest.raises(ValueError, match=r"address"):
             quick(bad, 0, {})

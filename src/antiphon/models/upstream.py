@@ -24,6 +24,7 @@ _HIDDEN = "[key]"
 _NUMBER = re.compile(r"\s*[0-9]+(?:\.[0-9]*)?\s*")
 _LONGEST_WAIT = 30 * 24 * 3600.0
 _LONGEST = 500  # characters of an upstream's message that are passed on
+_LONGEST_NAME = 64  # the same of a code, and of the name of a field
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):
@@ -136,8 +137,8 @@ def refusal(upstream: Upstream, status: int, headers: Mapping[str, str], body: b
     between the server and its upstream, and a 502 for the client; any other 4xx is the request's and keeps its
     status, code and message.
     """
-    said = error_body(body)
-    message = _told(upstream, said.message)
+    said = _without_key(upstream, error_body(body))
+    message = said.message[:_LONGEST]
     wait = retry_after(headers)
     if 200 <= status < 400:
         return unreachable(upstream, f"answered with status {status}")
@@ -165,8 +166,8 @@ def refusal(upstream: Upstream, status: int, headers: Mapping[str, str], body: b
 
 def told_in_stream(upstream: Upstream, error: JSON) -> UpstreamFault:
     """What an error object means that came where an answer was due."""
-    said = _error_of(error)
-    message = _told(upstream, said.message) or f"The upstream '{upstream.name}' failed."
+    said = _without_key(upstream, _error_of(error))
+    message = said.message[:_LONGEST] or f"The upstream '{upstream.name}' failed."
     if is_context_length(said):
         return _too_long(message)
     if said.status == 429 or "rate_limit" in said.code or "quota" in said.code:
@@ -262,12 +263,14 @@ def _code_of(members: Mapping[str, JSON]) -> tuple[str, str, int]:
     )
 
 
-def _told(upstream: Upstream, message: str) -> str:
-    return upstream.redacted(message)[:_LONGEST]
+def _without_key(upstream: Upstream, said: ErrorBody) -> ErrorBody:
+    """What was said, in every part of which the key may stand, for all we know."""
+    message, code, param = (upstream.redacted(text) for text in (said.message, said.code, said.param))
+    return ErrorBody(message, code[:_LONGEST_NAME], param[:_LONGEST_NAME], said.status)
 
 
 def _too_many(upstream: Upstream, said: ErrorBody, wait: float | None) -> UpstreamFault:
-    message = _told(upstream, said.message) or f"The upstream '{upstream.name}' takes no more requests now."
+    message = said.message[:_LONGEST] or f"The upstream '{upstream.name}' takes no more requests now."
     if "quota" in said.code:
         return UpstreamFault(429, "insufficient_quota", message, retry_after=wait, blame="upstream")
     return UpstreamFault(429, "rate_limit_exceeded", message, retry_after=wait)

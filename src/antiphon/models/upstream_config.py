@@ -8,6 +8,7 @@ Knows nothing of files or lines: a mistake names the path of its key.
 """
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ from msgspec.inspect import is_struct_type
 from antiphon.core.items import JSON
 from antiphon.core.prices import Prices
 from antiphon.models.upstream import Deadlines, Kind, Takes, Upstream
+
+LONGEST = 7 * 24 * 3600.0
+"""The longest deadline, in seconds."""
+
+_UNSENDABLE = "it has blanks, line ends or letters that no header can carry."
 
 Place = tuple[str, ...]
 """The path of a key: `("upstreams", "gpu", "url")`."""
@@ -126,14 +132,17 @@ def configured(
 def quick(url: str, number: int, environ: Mapping[str, str] = os.environ) -> Upstream:
     """The upstream of `--upstream URL`; its key, where it needs one, stands in ANTIPHON_UPSTREAM_KEY.
 
-    Raises `ValueError` for what is no address.
+    Raises `ValueError` for what is no address, and for what is no key.
     """
     why = _wrong_url(url)
     if why:
         raise ValueError(why)
     host = urlsplit(url).netloc.rpartition("@")[2]
     name = host if number == 0 else f"{host}-{number + 1}"
-    return Upstream(name=name, url=url.rstrip("/"), key=environ.get("ANTIPHON_UPSTREAM_KEY", "").strip())
+    key = environ.get("ANTIPHON_UPSTREAM_KEY", "").strip()
+    if not _sendable(key):
+        raise ValueError(f"ANTIPHON_UPSTREAM_KEY is no key: {_UNSENDABLE}")
+    return Upstream(name=name, url=url.rstrip("/"), key=key)
 
 
 def _tables(tables: Mapping[str, JSON], kind: str, mistakes: list[Mistake]) -> list[tuple[str, dict[str, JSON]]]:
@@ -184,19 +193,26 @@ def _wrong_url(url: str) -> str:
         return f"'{url}' is no address: it begins with http:// or https://, as http://127.0.0.1:8000/v1 does."
     if parts.username is not None or parts.password is not None:
         return "A key doesn't stand in the address: name it with key_env or key_file."
+    if parts.query or parts.fragment:
+        return (
+            "An address ends with its path: no route could keep what stands behind a ? or #, and no key stands there."
+        )
     return ""
 
 
 def _wrong_upstream(table: UpstreamTable, place: Place) -> list[Mistake]:
     bounds: list[tuple[str, bool, str]] = [
         ("url", bool(why := _wrong_url(table.url)), why),
-        ("weight", table.weight <= 0, "'weight' is more than 0."),
+        ("weight", not 0 < table.weight < math.inf, "'weight' is more than 0."),
         ("concurrency", table.concurrency < 0, "'concurrency' is 0 for no bound, or more."),
         ("queue", table.queue < 0, "'queue' is 0 or more."),
         ("key_file", bool(table.key_env and table.key_file), "A key comes from 'key_env' or from 'key_file'."),
     ]
-    slow = [name for name in ("connect", "first", "idle", "total") if getattr(table.deadlines, name) <= 0]
-    bounds += [("deadlines", True, f"'deadlines.{name}' is more than 0, in seconds.") for name in slow]
+    given = msgspec.structs.asdict(table.deadlines).items()
+    slow = [name for name, seconds in given if not 0 < seconds <= LONGEST]
+    bounds += [
+        ("deadlines", True, f"'deadlines.{name}' is more than 0 and at most a week, in seconds.") for name in slow
+    ]
     return [Mistake((*place, key), message) for key, wrong, message in bounds if wrong]
 
 
@@ -215,6 +231,12 @@ def _wrong_model(table: ModelTable, place: Place, known: list[str]) -> list[Mist
             for name in table.model
             if name not in table.upstreams
         ]
+    given = msgspec.structs.asdict(table.prices).items() if table.prices else ()
+    found += [
+        Mistake((*place, "prices"), f"'prices.{name}' is 0 or more.")
+        for name, price in given
+        if price is not None and not 0 <= price < math.inf
+    ]
     if table.context < 0:
         found.append(Mistake((*place, "context"), "'context' is 0 for unknown, or more."))
     return found
@@ -235,7 +257,9 @@ def _taken_twice(models: Mapping[str, ModelTable]) -> list[Mistake]:
 def _key(table: UpstreamTable, place: Place, folder: Path, environ: Mapping[str, str]) -> str | Mistake:
     if table.key_env is not None:
         key = environ.get(table.key_env, "").strip()
-        return key or Mistake((*place, "key_env"), f"The variable {table.key_env} is not set in the environment.")
+        if not key:
+            return Mistake((*place, "key_env"), f"The variable {table.key_env} is not set in the environment.")
+        return key if _sendable(key) else Mistake((*place, "key_env"), f"{table.key_env} is no key: {_UNSENDABLE}")
     if table.key_file is not None:
         path = folder / Path(table.key_file).expanduser()
         try:
@@ -243,8 +267,15 @@ def _key(table: UpstreamTable, place: Place, folder: Path, environ: Mapping[str,
         except (OSError, UnicodeDecodeError) as fault:
             why = fault.strerror if isinstance(fault, OSError) else "it is no text"
             return Mistake((*place, "key_file"), f"The key can't be read from {path}: {why}.")
-        return key or Mistake((*place, "key_file"), f"{path} is empty.")
+        if not key:
+            return Mistake((*place, "key_file"), f"{path} is empty.")
+        return key if _sendable(key) else Mistake((*place, "key_file"), f"{path} holds no key: {_UNSENDABLE}")
     return ""
+
+
+def _sendable(key: str) -> bool:
+    """Whether a header can carry a key."""
+    return all("!" <= letter <= "~" for letter in key)
 
 
 def _upstream(name: str, table: UpstreamTable, key: str) -> Upstream:
