@@ -69,6 +69,7 @@ UP = '[upstreams.a]\nurl = "http://127.0.0.1:1/v1"\n'
         ('[upstreams.a]\nurl = "localhost:8000"', "upstreams.a.url", "begins with http:// or https://"),
         ('[upstreams.a]\nurl = "http://u:sk-secret@h/v1"', "upstreams.a.url", "A key doesn't stand in the address"),
         ('[upstreams.a]\nurl = "http://[::1/v1"', "upstreams.a.url", "is no address"),
+        ('[upstreams.a]\nurl = "http://u:sk-secret@[h/v1"', "upstreams.a.url", "This is no address."),
         (UP + 'kind = "completions"', "upstreams.a.kind", "Invalid enum value 'completions'"),
         (UP + "weight = 0", "upstreams.a.weight", "more than 0"),
         (UP + "concurrency = -1", "upstreams.a.concurrency", "0 for no bound"),

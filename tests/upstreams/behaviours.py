@@ -191,13 +191,6 @@ def _early(kind: str, parts: Sequence[bytes]) -> bytes:
     return head(103, link="</x>") + head(content_type=kind, content_length=len(data)) + data
 
 
-def _zipped(kind: str, parts: Sequence[bytes]) -> bytes:
-    import gzip
-
-    data = gzip.compress(b"".join(parts))
-    return head(content_type=kind, content_encoding="gzip", content_length=len(data)) + data
-
-
 def _untyped(_: str, parts: Sequence[bytes]) -> bytes:
     data = b"".join(parts)
     return head(content_length=len(data)) + data
@@ -214,7 +207,6 @@ FRAMINGS = {
     "a chunk for each byte": _bytewise,
     "chunks with extensions and a trailer": _extended,
     "an early hint before the head": _early,
-    "gzip that nobody asked for": _zipped,
     "no media type": _untyped,
     "plain text as its media type": _as_text,
 }

@@ -3,6 +3,7 @@
 Knows nothing of who asks. A fault is told once for both kinds of upstream, and for both forms of an answer.
 """
 
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -53,7 +54,9 @@ BEFORE = {
     "keeps no length": Fault(always(sending(head(content_type="application/json", content_length=99) + b"{"))),
     "no number for a chunk": Fault(always(sending(CHUNKED + b"zz\r\ndata"))),
     "a chunk that is longer": Fault(always(sending(CHUNKED + b"2\r\ndata: x\r\n" + LAST))),
-    "gzip that is none": Fault(whole(200, b"no", content_encoding="gzip", content_type="application/json")),
+    "gzip that nobody asked for": Fault(
+        whole(200, gzip.compress(b"{}"), content_encoding="gzip", content_type="application/json")
+    ),
     "a page": Fault(whole(200, PAGE, content_type="text/html")),
     "a page that says it is JSON": Fault(whole(200, PAGE, content_type="application/json")),
     "a page that says it is a stream": Fault(whole(200, PAGE, content_type="text/event-stream")),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from antiphon.core.ports import Store
 from antiphon.core.signals import Signal
 from antiphon.models.routing import Retries
 from antiphon.models.upstream import Upstream
@@ -22,7 +23,11 @@ ONCE = Retries(times=0)
 
 @asynccontextmanager
 async def front(
-    *upstreams: Upstream, signals: list[Signal] | None = None, retries: Retries = SOON, **options: Any
+    *upstreams: Upstream,
+    signals: list[Signal] | None = None,
+    retries: Retries = SOON,
+    store: Store | None = None,
+    **options: Any,
 ) -> AsyncIterator[Rooms]:
     """A server whose model `m` stands behind these, where it is called `there`."""
     by_name = {one.name: one for one in upstreams}
@@ -32,7 +37,7 @@ async def front(
     model = found.find("m")
     assert model is not None
     try:
-        async with serving(None, model, **options) as rooms:
+        async with serving(store, model, **options) as rooms:
             yield rooms
     finally:
         await found.stop()

@@ -1,14 +1,15 @@
-"""Every habit of Chat Completions servers, through the whole server: streamed, and not."""
+"""Every habit of either kind of upstream, through the whole server: streamed, and not."""
 
 from typing import Any
 
 import pytest
 
 from tests.models.chat_habits import HABITS, Habit
+from tests.upstreams import responses_habits
 from tests.upstreams.behaviours import FRAMINGS, contrary, framed, speaking
 from tests.upstreams.fake import faking
 from tests.upstreams.front import end_of, front
-from tests.upstreams.speech import HELLO, SPEECH, of_chat
+from tests.upstreams.speech import HELLO, SPEECH, of_chat, of_responses
 
 pytestmark = pytest.mark.anyio
 
@@ -41,11 +42,14 @@ def told(output: list[dict[str, Any]]) -> list[tuple[str, ...]]:
                 kinds = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal")}
                 found += [(kinds[part["type"]][0], part[kinds[part["type"]][1]]) for part in item["content"]]
             case "reasoning":
-                found.append(("thought", "".join(part["text"] for part in item["content"])))
+                found += [("summary", part["text"]) for part in item["summary"]]
+                found += [("thought", part["text"]) for part in item.get("content", ())]
             case "function_call":
                 found.append(("call", item["name"], item["arguments"], item["call_id"]))
             case "custom_tool_call":
                 found.append(("custom", item["name"], item["input"], item["call_id"]))
+            case other:
+                found.append(("item", other))
     return found
 
 
@@ -63,11 +67,7 @@ async def test_every_habit_comes_to_the_same_answer(habit: Habit, *, streamed: b
         response = end_of(answer, streamed=streamed)
         assert [one.streamed for one in fake.asked] == [streamed]
     assert response["status"] == ("completed" if habit.stop == "stop" else "incomplete")
-    output, expected = told(response["output"]), due(habit, streamed=streamed)
-    ids = [one[3] for one in output if one[0] in ("call", "custom")]
-    assert len({*ids, "old"}) == len(ids) + 1 and all(ids)
-    known = [(*one[:3], "") if want[-1] == "" else one for one, want in zip(output, expected, strict=True)]
-    assert known == expected
+    check_told(response["output"], due(habit, streamed=streamed))
     inputs, outputs, cached, _, estimated = habit.usage
     usage = response["usage"]
     assert usage.get("estimated", False) == estimated
@@ -75,6 +75,36 @@ async def test_every_habit_comes_to_the_same_answer(habit: Habit, *, streamed: b
     if not estimated:
         assert (usage["input_tokens"], usage["output_tokens"]) == (inputs, outputs)
         assert usage["input_tokens_details"]["cached_tokens"] == cached
+
+
+def check_told(output: list[dict[str, Any]], expected: list[tuple[str, ...]]) -> None:
+    """See that an output is what is due, with call ids that stand nowhere else."""
+    found = told(output)
+    ids = [one[3] for one in found if one[0] in ("call", "custom")]
+    assert len({*ids, "old"}) == len(ids) + 1 and all(ids)
+    known = [(*one[:3], "") if want[-1] == "" else one for one, want in zip(found, expected, strict=True)]
+    assert known == expected
+
+
+@STREAMED
+@pytest.mark.parametrize("habit", responses_habits.HABITS.values(), ids=responses_habits.HABITS)
+async def test_every_habit_of_a_responses_upstream_comes_to_the_same_answer(
+    habit: responses_habits.Habit, *, streamed: bool
+) -> None:
+    speech = of_responses(habit.events, habit.response)
+    async with faking(speaking(speech)) as fake, front(fake.upstream("responses")) as rooms:
+        response = end_of(await rooms.create(BEFORE, model="m", tools=TOOLS, stream=streamed), streamed=streamed)
+        assert [one.streamed for one in fake.asked] == [streamed]
+    assert response["status"] == habit.status
+    assert (response["incomplete_details"] or {}).get("reason") == habit.response.get("incomplete_details", {}).get(
+        "reason"
+    )
+    check_told(response["output"], habit.told)
+    theirs = {one["id"] for one in habit.response["output"]}
+    assert not theirs & {one["id"] for one in response["output"]}
+    usage, counted = response["usage"], habit.response["usage"]
+    assert usage.get("estimated", False) == (counted is None)
+    assert counted is None or (usage["input_tokens"], usage["output_tokens"]) == (9, 4)
 
 
 @STREAMED

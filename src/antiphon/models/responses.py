@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from antiphon.core.calls import AsFunction, as_function
 from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.offers import HOSTED, Choice
 from antiphon.core.ports import Turn
@@ -103,7 +104,8 @@ class ResponsesTurn:
         self._answer = answer
         self._upstream = upstream
         offered = frozenset(offer.name for offer in prompt.offers)
-        self._listener = Listener(upstream, offered, lambda: estimate(prompt))
+        taken = [told.call_id for item in prompt.items if isinstance(told := as_function(item), AsFunction)]
+        self._listener = Listener(upstream, offered, lambda: estimate(prompt), taken)
         self._check = _check(prompt)
         self._events = EventStream()
         self._streams = answer.headers.get("content-type", "").startswith(_EVENTS)

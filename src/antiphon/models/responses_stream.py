@@ -5,10 +5,11 @@ Knows nothing of connections. The rules of this file:
 - an item is known by its output index or its id, whichever an event gives, else it is the one that speaks;
 - what `done` events and the final response tell beyond the deltas is told as a delta more; what they tell
   otherwise is passed over, since what was said is said;
+- a call whose id another has, in this turn or in the history, gets another;
 - an end that is not told is a fault.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -68,11 +69,18 @@ _KIND_OF = {
 
 class Listener:
     """Serves one turn. `offered` are the flat names of the client's tools; `prompt_tokens` is asked where the
-    upstream doesn't tell them."""
+    upstream doesn't tell them; `taken` are the ids of the history's calls."""
 
-    def __init__(self, upstream: Upstream, offered: frozenset[str], prompt_tokens: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        offered: frozenset[str],
+        prompt_tokens: Callable[[], int],
+        taken: Iterable[str] = (),
+    ) -> None:
         self._upstream = upstream
         self._offered = offered
+        self._taken = set(taken)
         self._prompt_tokens = prompt_tokens
         self._decode = msgspec.json.Decoder(Told).decode
         self._by_key: dict[int | str, _Speaking] = {}
@@ -202,14 +210,20 @@ class Listener:
         if speaking.begun or speaking.kind not in ("function_call", "custom_tool_call") or not isinstance(name, str):
             return
         speaking.begun = True
-        call_id = value.get("call_id") or UNSET
         given = value.get("namespace")
         namespace: str | UnsetType = given if isinstance(given, str) and given else UNSET
         begun = d.CallBegun if speaking.kind == "function_call" else d.CustomBegun
         if begun is d.CallBegun and flat(name, namespace) in self._offered:
             name, namespace = flat(name, namespace), UNSET  # the voice gives it its namespace back
-        found.append(begun(name, call_id if isinstance(call_id, str) else UNSET, namespace))
+        found.append(begun(name, self._call_id(value.get("call_id")), namespace))
         self._last_kind = speaking.kind
+
+    def _call_id(self, told: JSON) -> str | UnsetType:
+        """The call's id, if there is no other of it; else the emitter makes one."""
+        if not isinstance(told, str) or not told or told in self._taken:
+            return UNSET
+        self._taken.add(told)
+        return told
 
     def _text(self, speaking: _Speaking, event: Told, found: list[d.Delta]) -> None:
         text = self._string(event.delta)

@@ -31,9 +31,7 @@ class Route(Struct, frozen=True):
 
 
 class RoutedModel:
-    """Satisfies the `Served` port."""
-
-    continues = False
+    """Satisfies the `Served` port. It goes on in the middle of a text where every route can."""
 
     def __init__(
         self,
@@ -47,6 +45,7 @@ class RoutedModel:
         self._telemetry = telemetry
         self._retries = retries or Retries()
         self.sees = all(route.model.sees for route in routes)
+        self.continues = all(route.model.continues for route in routes)
 
     def info(self) -> ModelInfo:
         """What `GET /v1/models` tells of it."""

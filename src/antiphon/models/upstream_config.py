@@ -184,13 +184,14 @@ def _read(kind: type[Any], table: dict[str, JSON], place: Place, mistakes: list[
 
 
 def _wrong_url(url: str) -> str:
+    shown = "This" if "@" in url or "?" in url else f"'{url}'"  # what may hold a key is not told
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return f"'{url}' is no address."
+        return f"{shown} is no address."
     if parts.scheme not in ("http", "https") or not host:
-        return f"'{url}' is no address: it begins with http:// or https://, as http://127.0.0.1:8000/v1 does."
+        return f"{shown} is no address: it begins with http:// or https://, as http://127.0.0.1:8000/v1 does."
     if parts.username is not None or parts.password is not None:
         return "A key doesn't stand in the address: name it with key_env or key_file."
     if parts.query or parts.fragment:
