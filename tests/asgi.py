@@ -25,8 +25,7 @@ from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.gate import Gate
 from antiphon.api.house import House
-from antiphon.contract import openapi
-from antiphon.contract.contract import load
+from antiphon.contract.contract import load, names
 from antiphon.core.ports import Served, Store
 from antiphon.core.signals import Signal
 from antiphon.models.router import Router
@@ -280,13 +279,12 @@ def rooms(
     accounts = Accounts(directory, limiter, kept, router, telemetry, Terms(4096, entry.clock))
     runner = Runner(router, prompting, kept, accounts, telemetry, keep)
     worker = Worker(runner, kept, telemetry, width)
-    contract = load("openai")
 
     async def nothing() -> None:
         pass
 
     house = House(
-        contract=contract,
+        contracts=[load("openai"), *(load(name) for name in names() if name != "openai")],
         models=router,
         store=kept,
         accounts=accounts,
@@ -299,7 +297,6 @@ def rooms(
         key_secret=SECRET,
         metrics=metrics.page,
         metrics_type=metrics.content_type,
-        openapi=lambda: openapi.document(contract),
         max_body=2**20,
         heartbeat=heartbeat,
         server="rooms",

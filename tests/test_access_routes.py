@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from antiphon.access import keys
-from antiphon.api.door import ROUTES
+from antiphon.api.routes import Routes
+from antiphon.contract.contract import DEFAULT, load, names
 from antiphon.core.accounts import Project, UsageQuery
 from antiphon.store.sqlite import SqliteStore
 from tests.asgi import Answer, Entry, Rooms, serving
@@ -71,6 +72,7 @@ TABLE: dict[tuple[str, str], Way] = {
     ("GET", "/readyz"): ANYWHERE,
     ("GET", "/metrics"): CLOSED,
     ("GET", "/openapi.json"): ANYWHERE,
+    ("GET", "/docs"): ANYWHERE,
     ("GET", "/v1/openapi.json"): ANYWHERE,
 }
 OPEN = {"/healthz", "/readyz"}
@@ -80,8 +82,19 @@ QUERIES = {
 }
 
 Route = tuple[str, str, str]
-WAYS: list[Route] = [(method, path, need) for method, path, need, _ in ROUTES]
-"""Method, path and need of every route there is."""
+WAYS: list[Route] = [
+    (method, path, place.need)
+    for method, path, place in Routes([load("openai"), *(load(name) for name in names() if name != "openai")]).all
+]
+"""Method, path and need of every route there is, below the base of each contract."""
+BASES = [load(name).base for name in names()]
+
+
+def way(route: Route) -> Way:
+    """How a route is asked: below every base as below the default one."""
+    method, path, _ = route
+    base = next((one for one in BASES if path.startswith(f"{one}/")), DEFAULT)
+    return TABLE[method, path.replace(base, DEFAULT, 1)]
 
 
 def bearer(text: str) -> dict[str, str]:
@@ -89,8 +102,9 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def test_no_route_is_missing_here() -> None:
-    assert TABLE.keys() == {(method, path) for method, path, *_ in ROUTES}
-    assert {path for _, path, need, _ in ROUTES if need == "open"} == OPEN
+    assert TABLE.keys() == {(method, path) for method, path, _ in WAYS if not path.startswith(tuple(BASES))}
+    assert all(way(route) for route in WAYS)
+    assert {path for _, path, need in WAYS if need == "open"} == OPEN
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ class Place:
         for name, value in self.ids.items():
             concrete = concrete.replace(f"{{{name}}}", value)
         assert "{" not in concrete, concrete
-        return await self.rooms.ask(method, concrete + QUERIES.get(path, ""), TABLE[method, path].body, headers)
+        return await self.rooms.ask(method, concrete + QUERIES.get(path, ""), way(route).body, headers)
 
 
 @pytest.fixture
@@ -169,7 +183,7 @@ async def test_what_is_another_projects_is_nothing(place: Place) -> None:
     nothing = Place(place.rooms, {name: value[:-4] + "zzzz" for name, value in place.ids.items()})
     for route in WAYS:
         answer = await place.ask(route, other)
-        assert answer.status == TABLE[route[0], route[1]].elsewhere, (route, answer.body)
+        assert answer.status == way(route).elsewhere, (route, answer.body)
         if answer.status == 404:
             never = await nothing.ask(route, other)
             told, unknown = answer.body, never.body
@@ -191,14 +205,14 @@ async def test_keys_that_are_good(place: Place) -> None:
     usual = bearer(await place.rooms.key("project-one"))
     chosen = bearer(ADMIN) | {"x-project-id": "project-one"}
     for route in LASTING:
-        good = TABLE[route[0], route[1]].good
+        good = way(route).good
         assert (await place.ask(route, usual)).status == (403 if route[2] == "admin" else good), route
         assert (await place.ask(route, chosen)).status == good, route
 
 
 @pytest.mark.parametrize("route", CHANGING, ids=[f"{method} {path}" for method, path, _ in CHANGING])
 async def test_good_keys_for_what_changes(place: Place, route: Route) -> None:
-    good = TABLE[route[0], route[1]].good
+    good = way(route).good
     if route[2] == "admin":
         assert (await place.ask(route, bearer(await place.rooms.key("project-one")))).status == 403
         headers = bearer(ADMIN)

@@ -1,5 +1,6 @@
 """The settings: flag over environment over file over default, and errors that say where the value came from."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(folder: Path, m
     assert (settings.port, settings.slots, settings.queue) == (1003, 12, 21)
 
 
+def told(value: object) -> str:
+    if isinstance(value, tuple):  # paths are parted as everywhere in an environment
+        return (os.pathsep if isinstance(value[0], Path) else " ").join(map(str, value))
+    return str(value).lower() if value is True else str(value)
+
+
 def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = {
         "host": "127.0.0.2",
@@ -54,6 +61,8 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
         "upstream": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8001/v1"),
         "model": "some.gguf",
         "data": folder / "data",
+        "contract": "gateway",
+        "contract_file": (folder / "mine.toml", folder / "other.toml"),
         "ephemeral": True,
         "no_auth": True,
         "admin_key": "a-key-that-nobody-guesses",
@@ -80,10 +89,7 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
     assert {field.name for field in fields(Settings)} == {*wanted, "config"}
     expected = Settings(config=file, **wanted)  # type: ignore[arg-type]  # the values' types stand in no table
 
-    def told(value: object) -> str:
-        return " ".join(value) if isinstance(value, tuple) else str(value).lower() if value is True else str(value)
-
-    lines = {name: list(value) if isinstance(value, tuple) else value for name, value in wanted.items()}
+    lines = {name: list(map(str, value)) if isinstance(value, tuple) else value for name, value in wanted.items()}
     file.write_text(
         "".join(
             f"{name} = {told(v) if v is True or isinstance(v, int | float | list) else repr(str(v))}\n"

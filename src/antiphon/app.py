@@ -25,8 +25,9 @@ from antiphon.api.door import Door
 from antiphon.api.gate import Gate
 from antiphon.api.house import House
 from antiphon.config import load as load_config
-from antiphon.contract import openapi
-from antiphon.contract.contract import load
+from antiphon.contract.contract import Contract, load, names
+from antiphon.contract.law import LawError
+from antiphon.contract.own import read_files
 from antiphon.core.ports import Served, Store, Telemetry
 from antiphon.core.signals import Note
 from antiphon.models.router import Router
@@ -65,7 +66,6 @@ class App:
     def __init__(self, settings: Settings, announce: Callable[[], None]) -> None:
         metrics = Metrics()
         telemetry = self._telemetry = Fanout([structured(settings.log_format, settings.log_level), metrics])
-        contract = load("openai")
         self._settings = settings
         self._announce = announce
         self._draining: asyncio.Task[None] | None = None
@@ -90,7 +90,7 @@ class App:
         self._worker = Worker(self._runner, self._store, telemetry, settings.background)
         self._sweeper = Sweeper(self._store, telemetry, settings.keep_log_hours * 3600)
         house = House(
-            contract=contract,
+            contracts=_contracts(settings),
             models=self._router,
             store=self._store,
             accounts=accounts,
@@ -103,7 +103,6 @@ class App:
             gate=Gate(_admission(settings), self._directory, Proxies(settings.trusted_proxies)),
             metrics=metrics.page,
             metrics_type=metrics.content_type,
-            openapi=lambda: openapi.document(contract),
             max_body=settings.max_body_mib * 1024 * 1024,
             heartbeat=settings.heartbeat,
             server=server,
@@ -158,6 +157,18 @@ class App:
         await self._router.stop()
         await self._directory.stop()
         await self._store.stop()
+
+
+def _contracts(settings: Settings) -> list[Contract]:
+    """All that are shipped and those of one's own, the one that stands at /v1 first. Raises `StartError`."""
+    try:
+        found = [*map(load, names()), *read_files(settings.contract_file)]
+    except LawError as fault:
+        raise StartError(str(fault)) from None
+    known = [one.name for one in found]
+    if settings.contract not in known:
+        raise StartError(f"there is no contract {settings.contract!r}; there are: {', '.join(known)}.")
+    return sorted(found, key=lambda one: one.name != settings.contract)
 
 
 def run(settings: Settings, announce: Callable[[], None]) -> None:

@@ -94,6 +94,12 @@ class Settings(Reach):
     model: str | None = None
     """The model: a name of `antiphon models`, a path to a GGUF file, or hf:ORG/REPO:FILE. [default: the catalogue's]"""
 
+    contract: str = "openai"
+    """The contract that stands at /v1. Every contract stands at /NAME/v1 as well."""
+
+    contract_file: Annotated[tuple[Path, ...], Parameter(negative="", show_default=False)] = ()
+    """A contract of one's own: a TOML file that says what differs from one that there is."""
+
     ephemeral: Annotated[bool, Parameter(negative="", show_default=False)] = False
     """Keep responses in memory only: none is written, and all end with the process."""
 

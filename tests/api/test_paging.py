@@ -3,6 +3,7 @@
 import pytest
 
 from antiphon.api.paging import INCLUDE, Query, envelope, listed
+from antiphon.contract.contract import load
 from antiphon.core.items import Message, Passed
 from antiphon.core.ports import Page, PageQuery
 from antiphon.core.problems import Problem
@@ -42,11 +43,13 @@ def test_include_in_every_encoding() -> None:
 
 def test_an_envelope_has_five_keys() -> None:
     items = [Message(id="msg_1", role="user"), Passed({"type": "program", "id": "p_1"})]
-    assert envelope(Page(list(items), True)) == {
+    assert envelope(Page(list(items), True), load("openai")) == {
         "object": "list",
         "data": items,
         "first_id": "msg_1",
         "last_id": "p_1",
         "has_more": True,
     }
-    assert listed([])["first_id"] is None
+    assert listed([], load("openai"))["first_id"] is None
+    kinds = [item["type"] for item in envelope(Page(list(items), True), load("openresponses"))["data"]]
+    assert kinds == ["message", "openai:program"]

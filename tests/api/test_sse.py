@@ -7,6 +7,7 @@ import pytest
 
 from antiphon.api.exchange import Exchange
 from antiphon.api.sse import DONE, PING, Projection, Reading, frames, stream
+from antiphon.contract.contract import load
 from antiphon.core import deltas as d
 from antiphon.core.emitter import Completed
 from antiphon.core.response import Response
@@ -24,7 +25,7 @@ EVENTS = play(RESPONSE, [d.TextDelta("a\nb\r\n"), d.TextDelta("\u2028 data: c\n\
 
 
 def reading(heartbeat: float = 60.0, obfuscated: bool = False) -> Reading:  # noqa: FBT001, FBT002  as the struct has it
-    return Reading([(b"x-more", b"1")], Projection(obfuscated), heartbeat)
+    return Reading([(b"x-more", b"1")], Projection(load("openai"), obfuscated), heartbeat)
 
 
 def written(sent: list[dict[str, bytes]]) -> list[bytes]:

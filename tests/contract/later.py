@@ -4,7 +4,7 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from antiphon.contract.contract import Contract, compiled, read_law
+from antiphon.contract.contract import Contract, read_law
 from antiphon.contract.law import LaterItems
 
 
@@ -12,4 +12,4 @@ from antiphon.contract.law import LaterItems
 def whole() -> Contract:
     """A reader for the tests of fields that `openai.toml` still lists under `[later]`."""
     law = read_law("openai")
-    return compiled(replace(law, later={}, later_items=LaterItems()))
+    return Contract(replace(law, later={}, later_items=LaterItems()))

@@ -12,7 +12,7 @@ from antiphon.core.response import Response
 
 def test_a_contract_is_compiled_once() -> None:
     assert load("openai") is load("openai")
-    assert (load("openai").name, load("openai").base) == ("openai", "/v1")
+    assert (load("openai").name, load("openai").base) == ("openai", "/openai/v1")
 
 
 def test_an_unknown_contract_is_told_with_those_there_are() -> None:

@@ -132,6 +132,12 @@ def test_the_fields_of_a_text_request_are_read() -> None:
     assert request.ignored == []
 
 
+def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    request = load("openai").read(b'{"model": "m", "input": "x", "top_k": 3.0, "max_output_tokens": 1e2}')
+    assert request == read(input="x", top_k=3, max_output_tokens=100)
+    assert type(request.top_k) is type(request.max_output_tokens) is int
+
+
 def test_a_string_is_one_message_of_the_user() -> None:
     assert read(input="hello\0").input == [Message(role="user", content=[InputText("hello\0")])]
 

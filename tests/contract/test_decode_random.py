@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 from msgspec.structs import replace
 
-from antiphon.contract.contract import Contract, load
+from antiphon.contract.contract import Contract, load, names
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
-from antiphon.core.response import respond
+from antiphon.core.response import Timing, respond
 from tests.contract.later import whole
 
 WHOLE = whole()
@@ -41,6 +43,24 @@ VALID: dict[str, Any] = {
     "max_output_tokens": 7,
     "background": False,
 }
+
+PLAIN: dict[str, Any] = {
+    "model": "m",
+    "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "x"}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed"},
+        {"type": "function_call_output", "call_id": "c", "output": "18"},
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "s"}]},
+    ],
+    "tools": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}],
+    "tool_choice": {"type": "function", "name": "f"},
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}},
+    "reasoning": {"effort": "low"},
+    "metadata": {"a": "b"},
+    "temperature": 0.5,
+    "max_output_tokens": 70,
+}
+"""What every contract takes."""
 
 SCALARS = (
     st.none()
@@ -98,10 +118,30 @@ def test_random_objects(body: dict[str, Any]) -> None:
     check(json.dumps({"model": "m", "input": "x"} | body).encode())
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from([name for name in names() if name != "openai"]))
+def test_mutations_in_every_contract(data: st.DataObject, name: str) -> None:
+    """A request whose response can be told by this contract's own schema, or its own 400 or 422."""
+    contract = load(name)
+    read = read_by(contract, json.dumps(mutated(data, PLAIN)).encode())
+    if isinstance(read, Problem):
+        told = contract.error(read)
+        assert told.status in ((400, 422) if name == "gateway" else (400,))
+        assert json.loads(told.body)
+        return
+    answer = json.loads(contract.response(respond(read, id="resp_1", created_at=0), Timing()))
+    Draft202012Validator(contract.answer).validate(answer)
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_mutations_of_a_legal_body(data: st.DataObject) -> None:
-    body = json.loads(json.dumps(VALID))
+    check(json.dumps(mutated(data, VALID)).encode())
+
+
+def mutated(data: st.DataObject, legal: dict[str, Any]) -> Any:
+    """A legal body with some mutations."""
+    body = json.loads(json.dumps(legal))
     for _ in range(data.draw(st.integers(1, 3))):
         holder, key = data.draw(st.sampled_from(places(body)))
         match data.draw(st.sampled_from(["replace", "delete", "add"])):
@@ -113,7 +153,12 @@ def test_mutations_of_a_legal_body(data: st.DataObject) -> None:
                 holder[data.draw(KEYS)] = data.draw(ANY_JSON)
         if not isinstance(body, dict) or not places(body):
             break
-    check(json.dumps(body).encode())
+    return body
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_plain_body_is_legal_everywhere(name: str) -> None:
+    assert load(name).read(json.dumps(PLAIN).encode()).ignored == (["metadata"] if name == "infercom" else [])
 
 
 def test_the_body_that_is_mutated_is_legal() -> None:

@@ -36,6 +36,17 @@ def test_a_slug_of_openai_is_the_native_kind() -> None:
     assert found.body["tool_choice"]["tools"] == [{"type": "custom", "name": "x"}]
 
 
+def test_the_text_of_a_thought_is_its_content() -> None:
+    """contracts §C: an example of Open Responses has it so."""
+    thought = {
+        "type": "reasoning",
+        "summary": [],
+        "content": [{"type": "output_text", "text": "hm", "annotations": []}],
+    }
+    found = after(inputs.native_kinds, input=[thought, {"type": "reasoning", "content": None}])
+    assert found.body["input"][0]["content"] == [{"type": "reasoning_text", "text": "hm"}]
+
+
 def test_metadata_of_any_json_are_kept_twice() -> None:
     metadata = {"a": "text", "b": [1, None], "c": None, "d": 1.5}
     found = after(inputs.any_metadata, metadata=metadata)

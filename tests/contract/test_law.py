@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from antiphon.contract.contract import compiled, read_law
+from antiphon.contract.contract import Contract, read_law
 from antiphon.contract.law import InputRule, LawError, law_of, tables
 from antiphon.core.items import InputText, Message
 from antiphon.core.problems import Problem
@@ -47,7 +47,7 @@ def test_a_law_can_default_force_refuse_and_allow_nothing() -> None:
         refused={"user": []},
         input=InputRule(may_be_empty=True),
     )
-    contract = compiled(law)
+    contract = Contract(law)
     assert contract.read(b'{"model": "m"}').input == [Message(role="user", content=[InputText("")])]
     request = contract.read(b'{"model": "m", "input": "x", "store": true, "temperature": null}')
     assert (request.store, request.temperature, request.ignored) == (False, 0.7, ["store"])

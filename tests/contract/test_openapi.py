@@ -5,7 +5,7 @@ import re
 
 from jsonschema_rs import Draft202012Validator
 
-from antiphon.contract.contract import load
+from antiphon.contract.contract import DEFAULT, load
 from antiphon.contract.openapi import document
 from antiphon.core import wire
 from antiphon.core.items import FunctionCall, Message, OutputText, Passed
@@ -13,7 +13,7 @@ from antiphon.core.problems import Problem
 from antiphon.core.request import FunctionTool, NamedChoice
 from antiphon.core.response import Response
 
-DOCUMENT = json.loads(document(load("openai")))
+DOCUMENT = json.loads(document(load("openai"), DEFAULT))
 
 
 def component(name: str) -> Draft202012Validator:

@@ -40,7 +40,7 @@ def test_the_example_does_what_it_says() -> None:
 @pytest.mark.parametrize("name", names())
 def test_nothing_is_wrong_with_those_that_are_shipped(name: str) -> None:
     contract = load(name)
-    assert [*wrong(contract.law), *wrong_schemas(contract.law, contract.schema, contract.answer)] == []
+    assert [*wrong(contract.law), *wrong_schemas(contract)] == []
 
 
 SOUND = 'like = "openai"\nname = "acme"\nbase = "/acme/v1"\n'

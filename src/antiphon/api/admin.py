@@ -13,7 +13,6 @@ from antiphon.api.exchange import JSON_TYPE, Exchange
 from antiphon.api.house import House
 from antiphon.api.paging import Query
 from antiphon.contract import administration as bodies
-from antiphon.contract.contract import names
 from antiphon.core.accounts import DEFAULT_PROJECT, Budget, Limits, Project
 from antiphon.core.items import JSON
 from antiphon.core.problems import Problem
@@ -142,7 +141,7 @@ def _changed(project: Project, body: bodies.ProjectBody, known: Collection[str])
 
 
 def _contracts(house: House) -> set[str]:
-    return {*names(), house.contract.name}
+    return {contract.name for contract in house.contracts}
 
 
 def _limits(before: Limits, body: bodies.RateLimitBody) -> Limits:

@@ -62,7 +62,7 @@ async def add_items(house: House, exchange: Exchange, conversation_id: str) -> N
         items = await _kept(house, exchange, bodies.add(raw).items)
         if not await house.store.add(exchange.project, conversation_id, items):
             raise _missing(conversation_id)
-        return encode(listed(items))
+        return encode(listed(items, exchange.contract))
 
     await once(house, exchange, raw, work)
 
@@ -74,7 +74,7 @@ async def list_items(house: House, exchange: Exchange, conversation_id: str) -> 
     page = await house.store.items(exchange.project, conversation_id, query.page())
     if page is None:
         raise _missing(conversation_id)
-    await _answer(exchange, envelope(page))
+    await _answer(exchange, envelope(page, exchange.contract))
 
 
 async def one_item(house: House, exchange: Exchange, conversation_id: str, item_id: str) -> None:
@@ -86,7 +86,8 @@ async def one_item(house: House, exchange: Exchange, conversation_id: str, item_
     found = next((item for item in reversed(turns) if item.id == item_id), None)
     if found is None:
         raise _no_item(item_id)
-    await _answer(exchange, found)
+    (told,) = exchange.contract.items([found])
+    await _answer(exchange, told)
 
 
 async def delete_item(house: House, exchange: Exchange, conversation_id: str, item_id: str) -> None:

@@ -1,6 +1,6 @@
 """Exchange: one HTTP request and its answer, as plain ASGI (DESIGN §9).
 
-Knows nothing of routes or of contracts. It gives every answer its request id, remembers the
+Knows nothing of routes. It gives every answer its request id, remembers the
 status for the log, and reads a body no further than its bound.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from antiphon.contract.contract import Contract
 from antiphon.core.accounts import Principal
 from antiphon.core.problems import Problem
 from antiphon.runs.ids import new_id
@@ -28,6 +29,8 @@ JSON_TYPE: Header = (b"content-type", b"application/json")
 class Exchange:
     """One request.
 
+    contract
+        the one that is asked through, whose shapes the answer has.
     origin
         the foreign origin that may read the answer, if any.
     principal
@@ -36,7 +39,21 @@ class Exchange:
         further headers of the answer, whatever that is: how limits and budgets stand.
     """
 
-    __slots__ = ("_headers", "_send", "id", "origin", "principal", "receive", "scope", "started", "status", "told")
+    __slots__ = (
+        "_headers",
+        "_send",
+        "contract",
+        "id",
+        "origin",
+        "principal",
+        "receive",
+        "scope",
+        "started",
+        "status",
+        "told",
+    )
+
+    contract: Contract
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope

@@ -23,13 +23,13 @@ from antiphon.runs.worker import Worker
 class House:
     """The rooms, and the settings that the door itself acts on.
 
-    `max_body` is in bytes, `heartbeat` in seconds. `metrics` gives the page for Prometheus and
-    `openapi` the description of the API, each as it is sent. `server` is this server's id among others, and
+    `contracts` are those that are served, the default first. `max_body` is in bytes, `heartbeat` in seconds.
+    `metrics` gives the page for Prometheus, as it is sent. `server` is this server's id among others, and
     `behind` gives those of the servers that stand behind it (`core.servers`). `key_secret` is what keys are hashed
     with; `changing` is held by who changes keys or projects, from the reading of a row to its keeping.
     """
 
-    contract: Contract
+    contracts: Sequence[Contract]
     models: Models
     store: Store
     accounts: Accounts
@@ -42,7 +42,6 @@ class House:
     key_secret: bytes
     metrics: Callable[[], bytes]
     metrics_type: str
-    openapi: Callable[[], bytes]
     max_body: int
     heartbeat: float
     server: str

@@ -18,7 +18,7 @@ async def reserve(house: House, exchange: Exchange, run: Run, size: int) -> None
         raise
     run.account = account
     if account.standing is not None:
-        exchange.told = house.contract.limits(account.standing)
+        exchange.told = exchange.contract.limits(account.standing)
     if account.warning is not None:
         exchange.told = [*exchange.told, (b"x-budget-warning", account.warning.encode("ascii", "replace"))]
 
@@ -27,4 +27,4 @@ async def tell(house: House, exchange: Exchange, model: str | None = None) -> No
     """Have the answer tell how the limits of the principal stand, where there are any; nothing is taken."""
     standing = await house.accounts.standing(exchange.principal, model)
     if standing is not None:
-        exchange.told = house.contract.limits(standing)
+        exchange.told = exchange.contract.limits(standing)

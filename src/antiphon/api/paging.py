@@ -5,9 +5,10 @@ Knows nothing of what is listed.
 
 from urllib.parse import parse_qsl
 
+from antiphon.contract.contract import Contract
 from antiphon.core.items import JSON, Item
 from antiphon.core.ports import Page, PageQuery
-from antiphon.core.problems import Problem
+from antiphon.core.problems import BadQuery, Problem
 
 INCLUDE = frozenset(
     {
@@ -93,28 +94,26 @@ class Query:
         found = self.many("include")
         for place, one in enumerate(found):
             if one not in INCLUDE:
-                raise Problem(
-                    400, "invalid_value", f"Invalid value: '{one[:64]}'. See `include`.", param=f"include[{place}]"
-                )
+                raise BadQuery(f"Invalid value: '{one[:64]}'. See `include`.", f"include[{place}]")
         return found
 
 
-def envelope(page: Page) -> dict[str, JSON]:
-    """The list envelope: all five keys, nulls for an empty page."""
+def envelope(page: Page, contract: Contract) -> dict[str, JSON]:
+    """The list envelope: all five keys, nulls for an empty page; the items in the contract's shape."""
     ids = [item.id if isinstance(item.id, str) else None for item in page.items]
     return {
         "object": "list",
-        "data": page.items,
+        "data": contract.items(page.items),
         "first_id": ids[0] if ids else None,
         "last_id": ids[-1] if ids else None,
         "has_more": page.more,
     }
 
 
-def listed(items: list[Item]) -> dict[str, JSON]:
+def listed(items: list[Item], contract: Contract) -> dict[str, JSON]:
     """The envelope of a list that is whole."""
-    return envelope(Page(items, more=False))
+    return envelope(Page(items, more=False), contract)
 
 
 def _invalid(name: str, expected: str) -> Problem:
-    return Problem(400, "invalid_value", f"Invalid '{name}': expected {expected}.", param=name)
+    return BadQuery(f"Invalid '{name}': expected {expected}.", name)

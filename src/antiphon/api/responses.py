@@ -11,6 +11,7 @@ from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import House
 from antiphon.api.idempotent import REPLAYED, claim
 from antiphon.api.limits import reserve
+from antiphon.api.models import offered
 from antiphon.api.sse import Projection, stream
 from antiphon.contract.decode import parse
 from antiphon.core.items import JSON
@@ -58,14 +59,15 @@ async def cancel(house: House, exchange: Exchange, response_id: str) -> None:
     response = await retrieval.snapshot(house, exchange, response_id)
     if not response.background:
         raise Problem(400, None, "Cannot cancel a synchronous response.")
-    await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
+    await exchange.answer(200, [JSON_TYPE], exchange.contract.response(response))
 
 
 async def input_tokens(house: House, exchange: Exchange) -> None:
     """`POST /responses/input_tokens`: counted, nothing is run."""
     require_json(exchange)
     default = next((info.id for info in house.models.list()), "")
-    request = house.contract.measure(await exchange.body(house.max_body), default)
+    request = exchange.contract.measure(await exchange.body(house.max_body), default)
+    _offered(house, exchange, request.model)
     _follow(house, exchange, request)
     count = await house.prompting.count(request, exchange.project)
     told = {"object": "response.input_tokens", "input_tokens": count.tokens}
@@ -76,11 +78,18 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
 
 async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
     """The run that a body asks for, with its account. Raises `Problem`; then nothing is taken."""
-    request = house.contract.read(raw)
+    request = exchange.contract.read(raw)
+    _offered(house, exchange, request.model)
     _follow(house, exchange, request)
     run = house.runner.prepare(request, exchange.principal, exchange.id)
     await reserve(house, exchange, run, len(raw))
     return run
+
+
+def _offered(house: House, exchange: Exchange, model: str) -> None:
+    """Raises `Problem` 404 for a model that is not there, 400 for one that this contract does not offer."""
+    if not offered(house.models.info(model), exchange):
+        raise Problem(400, "unsupported_model", f"Unsupported model {model} on Response API", param="model")
 
 
 def _follow(house: House, exchange: Exchange, request: Request) -> None:
@@ -115,15 +124,15 @@ async def _attend(house: House, exchange: Exchange, run: Run) -> None:
 
 async def _read(house: House, exchange: Exchange, run: Run) -> None:
     request = run.request
-    head = ignored_header(request.ignored)
+    head = [*ignored_header(request.ignored), *exchange.contract.headers(exchange.id)]
     if request.stream:
-        projection = Projection(obfuscated=request.include_obfuscation)
+        projection = Projection(exchange.contract, request.include_obfuscation, run.meter.timing)
         told = await stream(exchange, run.cursor(), house.reading(head, projection), run.promise)
         if not told and run.refusal is not None:
             raise run.refusal
         return
     response = run.log.snapshot() if request.background else await run.finished()
-    await exchange.answer(200, [JSON_TYPE, *head], house.contract.response(response))
+    await exchange.answer(200, [JSON_TYPE, *head], exchange.contract.response(response, run.meter.timing()))
 
 
 async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:
@@ -168,7 +177,7 @@ async def _again(house: House, exchange: Exchange, replay: Replay, body: JSON) -
         await retrieval.streamed(house, exchange, replay.response_id, [REPLAYED])
         return
     response = await retrieval.snapshot(house, exchange, replay.response_id)
-    await exchange.answer(200, [JSON_TYPE, REPLAYED], house.contract.response(response))
+    await exchange.answer(200, [JSON_TYPE, REPLAYED], exchange.contract.response(response))
 
 
 def require_json(exchange: Exchange) -> None:

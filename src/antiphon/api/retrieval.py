@@ -7,7 +7,7 @@ the store.
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import House
 from antiphon.api.paging import Query, envelope
-from antiphon.api.sse import PLAIN, Projection, stream
+from antiphon.api.sse import Projection, stream
 from antiphon.core.problems import Problem
 from antiphon.core.replay import replay
 from antiphon.core.response import TERMINAL, Response
@@ -21,10 +21,10 @@ async def retrieve(house: House, exchange: Exchange, response_id: str) -> None:
     query.include()
     after = query.number("starting_after", -1, 0)
     if query.flag("stream"):
-        await streamed(house, exchange, response_id, [], after, Projection(query.flag("include_obfuscation")))
+        await streamed(house, exchange, response_id, [], after, obfuscated=query.flag("include_obfuscation"))
         return
     response = await snapshot(house, exchange, response_id)
-    await exchange.answer(200, [JSON_TYPE], house.contract.response(response))
+    await exchange.answer(200, [JSON_TYPE], exchange.contract.response(response))
 
 
 async def inputs(house: House, exchange: Exchange, response_id: str) -> None:
@@ -34,7 +34,7 @@ async def inputs(house: House, exchange: Exchange, response_id: str) -> None:
     page = await house.store.inputs(exchange.project, response_id, query.page())
     if page is None:
         raise missing(response_id)
-    await exchange.answer(200, [JSON_TYPE], encode(envelope(page)))
+    await exchange.answer(200, [JSON_TYPE], encode(envelope(page, exchange.contract)))
 
 
 async def snapshot(house: House, exchange: Exchange, response_id: str) -> Response:
@@ -54,14 +54,18 @@ async def streamed(
     response_id: str,
     head: list[Header],
     after: int = -1,
-    projection: Projection = PLAIN,
+    *,
+    obfuscated: bool = False,
 ) -> None:
     """The response's events with numbers above `after`, then what follows, to the end.
 
-    Raises `Problem` 404, and 400 for an `after` on a response whose log is not kept any more.
+    `obfuscated` pads each delta. Raises `Problem` 404, and 400 for an `after` on a response whose log is not kept
+    any more.
     """
     run = house.runner.running(exchange.project, response_id)
+    projection = Projection(exchange.contract, obfuscated)
     if run is not None and run.request.store:
+        projection = Projection(exchange.contract, obfuscated, run.meter.timing)
         told = await stream(exchange, run.cursor(after), house.reading(head, projection), run.promise)
         if not told and run.refusal is not None:
             raise missing(response_id)

@@ -11,7 +11,10 @@ from secrets import token_urlsafe
 from msgspec import Struct
 
 from antiphon.api.exchange import Exchange, Header
-from antiphon.core.events import TERMINAL_EVENTS, Event
+from antiphon.contract.contract import Contract
+from antiphon.contract.telling import NO_TIMING
+from antiphon.core.events import TERMINAL_EVENTS, Event, event_type
+from antiphon.core.response import Timing
 from antiphon.runs.log import Cursor, Told
 
 HEADERS: list[Header] = [
@@ -26,15 +29,19 @@ _heads: dict[type[Event], bytes] = {}
 
 
 def frames(told: Sequence[Told]) -> bytes:
-    """The frames of some events."""
+    """The frames of some events, as the log has them."""
     pieces: list[bytes] = []
     for one in told:
         kind = type(one.event)
         head = _heads.get(kind)
         if head is None:
-            head = _heads[kind] = f"event: {kind.__struct_config__.tag}\ndata: ".encode()
+            head = _heads[kind] = _head(str(kind.__struct_config__.tag))
         pieces += (head, one.data, b"\n\n")
     return b"".join(pieces)
+
+
+def _head(name: str) -> bytes:
+    return f"event: {name}\ndata: ".encode()
 
 
 class Heartbeat:
@@ -63,17 +70,42 @@ class Heartbeat:
         self._timer = self._loop.call_later(self._seconds - silent, self._look)
 
 
-class Projection(Struct, frozen=True):
-    """What differs by reader: `obfuscated` pads every delta, so that lengths tell less (protocol §5.5)."""
+def untimed() -> Timing:
+    """Nothing was measured."""
+    return NO_TIMING
 
+
+class Projection(Struct, frozen=True):
+    """What differs by reader.
+
+    contract
+        in whose shape events are told.
+    obfuscated
+        whether every delta is padded, so that lengths tell less (protocol §5.5).
+    timing
+        what was measured so far.
+    """
+
+    contract: Contract
     obfuscated: bool = False
+    timing: Callable[[], Timing] = untimed
 
     def frames(self, told: Sequence[Told]) -> bytes:
-        """The frames for this reader."""
-        return frames([_padded(one) for one in told] if self.obfuscated else told)
+        """The frames for this reader; empty where its contract tells nothing of these events."""
+        touched = self.contract.touched
+        if not (touched or self.obfuscated):
+            return frames(told)
+        pieces: list[bytes] = []
+        for one in told:
+            whole = self.contract.event(one.event, self.timing()) if type(one.event) in touched else _canonical(one)
+            if whole is not None:
+                name, data = whole
+                pieces += (_head(name), _padded(one.event, data) if self.obfuscated else data, b"\n\n")
+        return b"".join(pieces)
 
 
-PLAIN = Projection()
+def _canonical(told: Told) -> tuple[str, bytes]:
+    return event_type(told.event), told.data
 
 
 class Reading(Struct, frozen=True):
@@ -108,8 +140,9 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
                 if not told:
                     promise()
                 await reading.begin(exchange)
-            await exchange.chunk(reading.projection.frames(told) if told else PING)
-            beat.wrote()
+            if data := reading.projection.frames(told) if told else PING:
+                await exchange.chunk(data)
+                beat.wrote()
             ended = bool(told) and isinstance(told[-1].event, TERMINAL_EVENTS)
         if not exchange.begun:
             return False
@@ -119,10 +152,10 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
         beat.stop()
 
 
-def _padded(told: Told) -> Told:
-    """The event with random letters that fill its delta up to a multiple of 16 characters."""
-    delta = getattr(told.event, "delta", None)
+def _padded(event: Event, data: bytes) -> bytes:
+    """The event's JSON with random letters that fill its delta up to a multiple of 16 characters."""
+    delta = getattr(event, "delta", None)
     if delta is None:
-        return told
+        return data
     padding = token_urlsafe(16)[: 16 - len(delta) % 16]
-    return Told(told.event, told.data[:-1] + b',"obfuscation":"' + padding.encode() + b'"}')
+    return data[:-1] + b',"obfuscation":"' + padding.encode() + b'"}'

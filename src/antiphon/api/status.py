@@ -5,6 +5,8 @@ Knows nothing of requests.
 
 from antiphon.api.exchange import JSON_TYPE, Exchange
 from antiphon.api.house import House
+from antiphon.contract.contract import DEFAULT
+from antiphon.contract.openapi import document
 from antiphon.core.wire import encode
 
 
@@ -26,5 +28,6 @@ async def metrics(house: House, exchange: Exchange) -> None:
 
 
 async def openapi(house: House, exchange: Exchange) -> None:
-    """`GET /openapi.json`."""
-    await exchange.answer(200, [JSON_TYPE], house.openapi())
+    """`GET /openapi.json`, of the contract below whose base it is asked for; outside of all, of the default one."""
+    base = exchange.scope["path"].removesuffix("/openapi.json") or DEFAULT
+    await exchange.answer(200, [JSON_TYPE], document(exchange.contract, base))

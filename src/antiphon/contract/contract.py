@@ -3,7 +3,7 @@
 Knows nothing of the service's name: all that differs stands in a TOML file and a schema.
 """
 
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,46 +23,45 @@ from antiphon.core.response import Response, Timing
 
 _HERE = files("antiphon.contract")
 
+DEFAULT = "/v1"
+"""Where the server's default contract stands, whatever its own base; and the administration."""
+
 
 class Contract:
-    """A contract, ready for use. It holds no state: one serves every request.
+    """A contract, compiled when it is first used. It holds no state: one serves every request.
 
     name, base
         as `--contract` takes it; the path below which it is mounted (`/v1`).
     features
         what is offered beyond `POST /responses`: `retrieve`, `models` …
-    schema, answer
-        the JSON Schemas of a request body and of a response.
-    law
-        what all of it was made of.
+    law, folder
+        what all of it is made of; where schemas stand that are not shipped.
     """
 
-    __slots__ = (
-        "_error",
-        "_headers",
-        "_limits",
-        "_reader",
-        "_teller",
-        "answer",
-        "base",
-        "features",
-        "law",
-        "name",
-        "schema",
-    )
-
-    def __init__(self, law: Law, schema: dict[str, JSON], answer: dict[str, JSON]) -> None:
+    def __init__(self, law: Law, folder: Path | None = None) -> None:
         self.law = law
         self.name = law.name
         self.base = law.base
         self.features = law.features
-        self.schema = schema
-        self.answer = answer
-        self._reader = Reader(law, schema, [REQUESTS[name] for name in law.codecs.request])
+        self._folder = folder
         self._teller = Teller(law)
         self._error = ERRORS[law.codecs.error]
         self._limits = LIMITS[law.codecs.limits]
         self._headers = [HEADERS[name] for name in law.codecs.headers]
+
+    @cached_property
+    def schema(self) -> dict[str, JSON]:
+        """The JSON Schema of a request body. Raises `LawError` where a file of it is not there."""
+        return read_schema(self.law.schemas, self.law.schema, self._folder)
+
+    @cached_property
+    def answer(self) -> dict[str, JSON]:
+        """The JSON Schema of a response. Raises `LawError` as `schema` does."""
+        return answer_schema(self.law.answer, self._folder)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.law, self.schema, [REQUESTS[name] for name in self.law.codecs.request])
 
     @property
     def touched(self) -> frozenset[type[Event]]:
@@ -109,28 +108,17 @@ class Contract:
 
 @cache
 def load(name: str) -> Contract:
-    """The shipped contract of that name, compiled when first asked for.
+    """The shipped contract of that name.
 
     Raises `ValueError`, with the names that there are, for one that is not shipped.
     """
-    return compiled(read_law(name))
+    return Contract(read_law(name))
 
 
 @cache
 def names() -> tuple[str, ...]:
     """The shipped contracts."""
     return tuple(sorted(entry.name[:-5] for entry in _HERE.iterdir() if entry.name.endswith(".toml")))
-
-
-def compiled(law: Law) -> Contract:
-    """The contract of a law over schemas that are shipped."""
-    return Contract(law, *schemas_of(law))
-
-
-def schemas_of(law: Law, folder: Path | None = None) -> tuple[dict[str, JSON], dict[str, JSON]]:
-    """The schemas of a request and of a response; their files may stand in `folder`. Raises `LawError` where one
-    is not there."""
-    return read_schema(law.schemas, law.schema, folder), answer_schema(law.answer, folder)
 
 
 def read_law(name: str) -> Law:

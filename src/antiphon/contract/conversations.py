@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from antiphon.contract.decode import parse, read_item
 from antiphon.contract.faults import refused
+from antiphon.contract.kinds import inward
 from antiphon.contract.schemas import read_schema
 from antiphon.core.items import JSON, Item
 
@@ -41,7 +42,11 @@ def _read(kind: str, body: bytes) -> Body:
     schema, validator = _compiled(kind)
     if not validator.is_valid(value):
         raise refused(validator.iter_errors(value), schema)
-    items = [read_item(item, f"items[{index}]") for index, item in enumerate(value.get("items") or [])]
+    given = value.get("items") or []
+    for item in given:
+        if isinstance(item.get("type"), str):
+            item["type"] = inward(item["type"])
+    items = [read_item(item, f"items[{index}]") for index, item in enumerate(given)]
     return Body(items, value.get("metadata") or {})
 
 

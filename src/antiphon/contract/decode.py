@@ -178,7 +178,7 @@ class Reader:
                 continue
             for refusal in field.refusals:
                 refusal.check(value)
-            asked[key] = value
+            asked[key] = int(value) if field.integer and type(value) is float else value
             if field.known is not None and type(value) is dict:
                 self._object(key, value, field.known, asking)
             if field.moves:

@@ -51,11 +51,14 @@ class Field(Struct, frozen=True):
 
     known
         the keys of an object that are legal; None where the field's inside is not looked at.
+    integer
+        whether it is one: then 3.0, which JSON Schema takes for 3, is 3.
     """
 
     refusals: tuple[Refusal, ...] = ()
     moves: tuple[Mover, ...] = ()
     known: frozenset[str] | None = None
+    integer: bool = False
 
 
 def fields(law: Law, properties: dict[str, Any]) -> dict[str, Field]:
@@ -66,9 +69,14 @@ def fields(law: Law, properties: dict[str, Any]) -> dict[str, Field]:
         moves.setdefault(move.source.split(".")[0], []).append(mover(move))
     found = {}
     for name, schema in properties.items():
-        inside = schema.get("properties") if isinstance(schema, dict) else None
-        known = frozenset(inside) if inside else None
-        found[name] = Field(tuple(refusals.get(name, ())), tuple(moves.get(name, ())), known)
+        declared = schema if isinstance(schema, dict) else {}
+        inside = declared.get("properties")
+        found[name] = Field(
+            tuple(refusals.get(name, ())),
+            tuple(moves.get(name, ())),
+            frozenset(inside) if inside else None,
+            "integer" in declared.get("type", ()),
+        )
     return found
 
 

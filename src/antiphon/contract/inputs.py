@@ -22,12 +22,15 @@ def text_parts(asking: Asking) -> None:
 
 
 def native_kinds(asking: Asking) -> None:
-    """Items and tools under OpenAI's slug are the native ones (row 43)."""
+    """Items and tools under OpenAI's slug are the native ones (row 43); what an example of Open Responses has as the
+    text of a thought is its content (contracts §C)."""
     choice = asking.body.get("tool_choice")
     allowed = choice.get("tools") if isinstance(choice, dict) else None
     for one in [*_items(asking), *(asking.body.get("tools") or ()), *(allowed or ())]:
         if isinstance(one.get("type"), str):
             one["type"] = inward(one["type"])
+        if one.get("type") == "reasoning" and one.get("content"):
+            one["content"] = [{"type": "reasoning_text", "text": part["text"]} for part in one["content"]]
 
 
 def any_metadata(asking: Asking) -> None:

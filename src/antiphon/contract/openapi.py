@@ -11,7 +11,7 @@ import msgspec
 
 import antiphon
 from antiphon.contract.administration import Buckets, KeyObject, ProjectObject, RateLimitObject
-from antiphon.contract.contract import Contract
+from antiphon.contract.contract import DEFAULT, Contract
 from antiphon.contract.errors import SCHEMAS
 from antiphon.contract.schemas import read_schema
 from antiphon.core.items import JSON
@@ -21,13 +21,15 @@ _COMPONENTS = b'"#/components/schemas/'
 
 
 @cache
-def document(contract: Contract) -> bytes:
-    """The document of a contract, as JSON. Paths of features that the contract lacks are left out."""
+def document(contract: Contract, base: str) -> bytes:
+    """The document of a contract below a base, as JSON. Paths of features that the contract lacks are left out, and
+    those of the administration where it does not stand."""
     found: dict[str, Any] = msgspec.json.decode((files("antiphon.contract") / "openapi.json").read_bytes())
     further = msgspec.json.decode((files("antiphon.contract") / "openapi.administration.json").read_bytes())
-    found["paths"] |= further["paths"]
+    if base == DEFAULT:
+        found["paths"] |= further["paths"]
     found["info"]["version"] = antiphon.__version__
-    found["servers"] = [{"url": contract.base}]
+    found["servers"] = [{"url": base}]
     found["paths"] = {
         path: entry
         for path, entry in found["paths"].items()

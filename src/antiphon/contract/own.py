@@ -12,7 +12,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from msgspec.structs import fields
 
 from antiphon.contract.codecs import ERRORS, HEADERS, ITEMS, REQUESTS, RESPONSES
-from antiphon.contract.contract import Contract, names, schemas_of, shipped
+from antiphon.contract.contract import DEFAULT, Contract, load, names, shipped
 from antiphon.contract.law import Law, LawError, law_of, tables
 from antiphon.contract.limits import LIMITS
 from antiphon.core.events import event_kinds
@@ -23,7 +23,7 @@ from antiphon.core.response import Response
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _BASE = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _TOLD = frozenset(field.encode_name for field in fields(Response))
-_ASKED = frozenset(field.encode_name for field in fields(Request)) - {"ignored", "passed", "asked"}
+_ASKED = frozenset(field.encode_name for field in fields(Request)) - {"ignored", "passed", "asked", "beyond"}
 
 Wrong = tuple[str, str]
 """A key, and what is wrong with it."""
@@ -44,13 +44,30 @@ def read_file(path: Path) -> Contract:
     law = law_of(said, file)
     for key, told in wrong(law):
         raise LawError(file, key, told)
+    contract = Contract(law, path.parent)
     try:
-        schema, answer = schemas_of(law, path.parent)
+        mistakes = [*wrong_schemas(contract)]
     except LawError as fault:
         raise LawError(file, "schemas", str(fault)) from None
-    for key, told in wrong_schemas(law, schema, answer):
+    for key, told in mistakes:
         raise LawError(file, key, told)
-    return Contract(law, schema, answer)
+    return contract
+
+
+def read_files(paths: Iterable[Path]) -> list[Contract]:
+    """The contracts that files tell. Raises `LawError` as `read_file` does, and where two are in each other's way."""
+    taken = {name: load(name).base for name in names()} | {"": DEFAULT}
+    found = []
+    for path in paths:
+        contract = read_file(path)
+        if contract.name in taken:
+            raise LawError(str(path), "name", f"there is a contract {contract.name!r} already")
+        for base in taken.values():
+            if f"{contract.base}/".startswith(f"{base}/") or f"{base}/".startswith(f"{contract.base}/"):
+                raise LawError(str(path), "base", f"{contract.base!r} is taken: a contract stands at {base!r}")
+        taken[contract.name] = contract.base
+        found.append(contract)
+    return found
 
 
 def wrong(law: Law) -> Iterator[Wrong]:
@@ -106,13 +123,14 @@ def _held(table: str, name: str, value: JSON) -> Iterator[Wrong]:
         yield f"{table}.{name}", str(fault).partition(" - at ")[0]
 
 
-def wrong_schemas(law: Law, schema: dict[str, JSON], answer: dict[str, JSON]) -> Iterator[Wrong]:
+def wrong_schemas(contract: Contract) -> Iterator[Wrong]:
     """What is wrong with the schemas of a contract, and with what its law says of their fields."""
-    for key, one in (("schema", schema), ("answer", answer)):
+    law = contract.law
+    for key, one in (("schema", contract.schema), ("answer", contract.answer)):
         try:
             Draft202012Validator(one)
         except (ValidationError, ValueError) as fault:
             yield key, str(fault).partition("\n")[0]
     spoken_of = {path.split(".")[0] for path in [*law.refused, *law.later, *(move.source for move in law.moves)]}
-    for name in sorted(schema["properties"].keys() - _ASKED - spoken_of):
+    for name in sorted(contract.schema["properties"].keys() - _ASKED - spoken_of):
         yield f"schema.properties.{name}", "a request has no such field: move it to one, refuse it, or leave it out"

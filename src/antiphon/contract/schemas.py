@@ -22,7 +22,9 @@ _SHIPPED = files("antiphon.contract") / "schemas"
 _DEFS = "#/$defs/{name}"
 
 
-def read_schema(names: Iterable[str], overlay: Mapping[str, JSON] | None = None, folder: Path | None = None) -> JSON:
+def read_schema(
+    names: Iterable[str], overlay: Mapping[str, JSON] | None = None, folder: Path | None = None
+) -> dict[str, Any]:
     """One schema of several files, those that are shipped or those in `folder`, and of what stands over them.
 
     Keys of a later one replace those before it; `properties` and `$defs` do so one by one. A property that is

@@ -29,10 +29,8 @@ class Model(Protocol):
     sees: bool
 
     def check(self, request: Request) -> list[str]:
-        """Names of the request's parameters that this model will ignore (contracts §D, "N").
-
-        Raises `Problem` 400 `unsupported_parameter` for what it can't honour and must not ignore ("R").
-        """
+        """Names of the request's parameters that this model will ignore (contracts §D, "N"). Raises `Problem` 400
+        `unsupported_parameter` for what it can't honour and must not ignore ("R")."""
         ...
 
     async def count(self, prompt: Prompt) -> Count:
@@ -50,13 +48,15 @@ class Model(Protocol):
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model as `GET /v1/models` tells it, and what it costs. `context` is in tokens, 0 where unknown."""
+    """A model as `GET /v1/models` tells it, and what it costs. `context` is in tokens, 0 where unknown; `contracts`
+    are the only ones that offer it, all where none is named."""
 
     id: str
     created: int
     owned_by: str
     context: int = 0
     prices: Prices = Prices()
+    contracts: tuple[str, ...] = ()
 
 
 class Readiness(Struct, frozen=True):

@@ -70,6 +70,8 @@ class ModelTable(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         in tokens; 0 takes what the upstream tells.
     takes
         in the place of the upstreams' own.
+    contracts
+        the only ones that offer it; none: all.
     prices
         of a million tokens, for the ledger, budgets and metrics.
     """
@@ -79,6 +81,7 @@ class ModelTable(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     aliases: list[str] = []
     context: int = 0
     takes: tuple[Takes, ...] | None = None
+    contracts: tuple[str, ...] = ()
     prices: Prices = Prices()
 
     def there(self, name: str, upstream: str) -> str:

@@ -182,7 +182,7 @@ class Upstreams:
         if not lanes:
             return None
         context = table.context or self._told(name, table)
-        info = ModelInfo(name, 0, lanes[0].upstream.name, context, table.prices)
+        info = ModelInfo(name, 0, lanes[0].upstream.name, context, table.prices, table.contracts)
         return self._made(info, [(lane, table.there(name, lane.upstream.name)) for lane in lanes], table)
 
     def _told(self, name: str, table: ModelTable) -> int:

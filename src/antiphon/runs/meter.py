@@ -9,17 +9,18 @@ from collections.abc import Iterable
 from antiphon.core import estimates
 from antiphon.core.accounts import Settlement
 from antiphon.core.items import Item
-from antiphon.core.response import Response, Usage
+from antiphon.core.response import Response, Timing, Usage
 
 
 class Meter:
     """One for a run, in this process."""
 
-    __slots__ = ("_asked", "_first", "_lost", "_started")
+    __slots__ = ("_asked", "_ended", "_first", "_lost", "_started")
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._first: float | None = None
+        self._ended: float | None = None
         self._asked = False
         self._lost: int | None = None
 
@@ -49,6 +50,15 @@ class Meter:
         """The model says something."""
         if self._first is None:
             self._first = time.perf_counter()
+
+    def ends(self) -> None:
+        """The response has come to its end; whoever reads it later measures nothing."""
+        self._ended = time.perf_counter()
+
+    def timing(self) -> Timing:
+        """How long it took, or has taken so far."""
+        ended = self._ended or time.perf_counter()
+        return Timing(None if self._first is None else self._first - self._started, ended - self._started)
 
     def settlement(self, response: Response, usage: Usage | None, seen: Iterable[Item]) -> Settlement:
         """What the run used. `usage` is what its model told, `seen` what that one was given.

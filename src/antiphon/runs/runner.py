@@ -227,6 +227,7 @@ class Runner:
 
     async def _end(self, run: Run, keeping: Keeping, outcome: Outcome) -> None:
         run.ending()
+        run.meter.ends()
         await self._begin(run, keeping)
         run.log.append(run.emitter.finish(outcome))
         response = run.emitter.fold.response  # nothing is open any more
