@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from antiphon.core import deltas as d
 from antiphon.core.items import InputText, Message
@@ -57,6 +58,28 @@ async def test_the_models_of_the_quick_form_are_served_under_their_own_names() -
         ]
         assert (await heard(models, "x/big"))[0] == d.TextDelta("a")
         assert stand.asked[-1][1]["model"] == "x/big"
+
+
+async def test_what_they_list_is_asked_for_again() -> None:
+    names = ["a", "b"]
+
+    async def models_of(request: web.Request, body: Any) -> web.StreamResponse:
+        return await listing(*names)(request, body)
+
+    async with (
+        standing(by_path(models=models_of, responses=SAYS)) as stand,
+        looking([], stand.upstream("up")) as models,
+    ):
+        await models.look()
+        before = models.find("a")
+        names[:] = ["c", "a"]
+        await models.look()
+        assert [info.id for info in models.list()] == ["c", "a"]
+        assert models.find("b") is None and before is not None
+        assert (await heard(models, "c"))[0] == d.TextDelta("a")
+        names.clear()
+        await models.look()
+        assert list(models.list()) == []
 
 
 async def test_two_that_list_one_name_serve_it_together() -> None:

@@ -224,3 +224,12 @@ async def test_who_asks_for_a_wait_is_passed_over_meanwhile(*, streamed: bool) -
         for number in range(6):
             end_of(await rooms.create(f"talk {number}", model="m", stream=streamed), streamed=streamed)
         assert (len(limited.asked), len(good.asked)) == (1, 6)
+
+
+@STREAMED
+async def test_log_probabilities_that_the_upstream_does_not_give_are_refused(*, streamed: bool) -> None:
+    async with faking(speaking(SPEECH["chat"])) as fake, front(fake.upstream()) as rooms:
+        wanted = {"top_logprobs": 2, "include": ["message.output_text.logprobs"]}
+        answer = await rooms.create("hi", model="m", stream=streamed, **wanted)
+        assert answer.error() == (400, "unsupported_parameter", "top_logprobs")
+        assert len(fake.asked) == 1

@@ -14,6 +14,7 @@ from antiphon.core.prompt import LOGPROBS, Prompt
 from antiphon.core.reasoning import INCLUDE
 from antiphon.core.request import Request, Text
 from antiphon.core.wire import opaque
+from antiphon.models.chat_check import refuse_unseen
 from antiphon.models.responses_items import to_upstream
 from antiphon.models.upstream import Upstream
 
@@ -53,7 +54,9 @@ class Manner(Struct, frozen=True):
 
 
 def ignored(request: Request, upstream: Upstream) -> list[str]:
-    """What of a request is not carried over (contracts §D)."""
+    """What of a request is not carried over (contracts §D). Raises `Problem` 400 for pictures where it takes none."""
+    for number, item in enumerate(request.input):
+        refuse_unseen(item, f"input[{number}]", upstream.takes)
     return ["top_k"] if request.top_k is not None and "top_k" not in upstream.takes else []
 
 
@@ -91,7 +94,9 @@ def body(prompt: Prompt, model: str, upstream: Upstream, manner: Manner) -> byte
 
 
 def measured(prompt: Prompt, model: str, upstream: Upstream) -> dict[str, JSON]:
-    """What of the request takes tokens of the input."""
+    """What of the request takes tokens of the input. Raises `Problem` 400 for pictures where it takes none."""
+    for number, item in enumerate(prompt.items):
+        refuse_unseen(item, f"input[{number}]", upstream.takes)
     value: dict[str, JSON] = {"model": model, "input": to_upstream([*prompt.items, *prompt.said], upstream.name)}
     if prompt.tools:
         value["tools"] = [_without_nulls(tool) for tool in prompt.tools]
