@@ -26,6 +26,11 @@ def test_the_type_follows_from_the_status(status: int, kind: str) -> None:
     assert Problem(status, None, "No.").type == kind
 
 
+def test_a_fault_of_a_server_is_one_whatever_its_status() -> None:
+    assert Problem(409, "server_error", "No.").type == "server_error"
+    assert Problem(409, "idempotency_in_progress", "No.").type == "idempotency_error"
+
+
 def test_it_says_what_is_wrong_and_where() -> None:
     problem = Problem(400, "invalid_value", "No such role.", param="input[0].role")
     assert repr(problem) == "Problem(400, 'invalid_value', 'No such role.', param='input[0].role')"

@@ -123,6 +123,21 @@ def ending(speech: Speech, after: int, tail: bytes = b"") -> Behaviour:
     return behave
 
 
+def dripping(speech: Speech, piece: bytes, pause: float) -> Behaviour:
+    """Answers without an end: after what came before its first word, the same piece again and again."""
+
+    async def behave(asked: Asked, line: Line) -> None:
+        kind, parts = pieces(asked, speech)
+        await line.send(head(content_type=kind, transfer_encoding="chunked"))
+        for part in _begun(asked, parts, 1):
+            await line.send(chunk(part))
+        while True:
+            await line.send(chunk(piece if asked.streamed else b" "))
+            await asyncio.sleep(pause)
+
+    return behave
+
+
 def stalling(speech: Speech, after: int | None) -> Behaviour:
     """Answers with so many pieces, and then neither speaks nor hangs up; None sends not even the head."""
 
@@ -201,7 +216,27 @@ def _as_text(_: str, parts: Sequence[bytes]) -> bytes:
     return head(content_type="text/plain; charset=utf-8", content_length=len(data)) + data
 
 
+def _commented(kind: str, parts: Sequence[bytes]) -> bytes:
+    """Comments between the events of a stream, blank lines before a whole answer, as some send while they think."""
+    between = b": PROCESSING\n\n" if kind == EVENTS else b""
+    return _to_the_end(
+        kind, [b"\n" if kind == JSON else between, *(piece for part in parts for piece in (part, between))]
+    )
+
+
+def _with_cr(kind: str, parts: Sequence[bytes]) -> bytes:
+    return _to_the_end(kind, [part.replace(b"\n", b"\r\n") for part in parts])
+
+
+def _named(kind: str, parts: Sequence[bytes]) -> bytes:
+    extra = b"id: 7\nretry: 3000\n" if kind == EVENTS else b""
+    return _to_the_end(kind, [extra + part for part in parts])
+
+
 FRAMINGS = {
+    "comments between, or blank lines before": _commented,
+    "lines that end with CR LF": _with_cr,
+    "ids and times to retry": _named,
     "until the connection ends": _to_the_end,
     "HTTP/1.0": _old,
     "a chunk for each byte": _bytewise,

@@ -75,6 +75,11 @@ BEFORE = {
         429,
         "rate_limit_exceeded",
     ),
+    "an error as the first event": Fault(
+        lambda kind: ending(SPEECH[kind], 0, b'data: {"error": {"message": "slow", "code": 429}}\n\n'),
+        429,
+        "rate_limit_exceeded",
+    ),
     "408": Fault(always(refusing(408)), 408, "upstream_timeout"),
     "409": Fault(always(refusing(409)), 409),
     "429": Fault(always(refusing(429)), 429, "rate_limit_exceeded"),

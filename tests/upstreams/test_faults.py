@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from antiphon.models.upstream import Deadlines, Kind, Upstream
 from tests.asgi import Rooms, until
 from tests.models.test_probe import self_signed
 from tests.served import free_port
-from tests.upstreams.behaviours import head, in_turn, speaking
+from tests.upstreams.behaviours import dripping, head, in_turn, refusing, speaking
 from tests.upstreams.fake import Fake, faking
 from tests.upstreams.faults import AFTER, BEFORE, SLOW, Fault
 from tests.upstreams.front import ONCE, end_of, front
-from tests.upstreams.speech import HELLO, SPEECH
+from tests.upstreams.speech import HELLO, SPEECH, SPOKEN
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +84,13 @@ async def test_silence_is_not_waited_for_beyond_its_deadline(fault: Fault, kind:
         await until(lambda: fake.left == len(fake.asked))
 
 
+def _patience(fault: Fault, *, streamed: bool) -> Deadlines:
+    """Little where there is silence; else enough for a machine with much to do."""
+    if fault.status != 504:
+        return Deadlines()
+    return PAUSE if streamed else SILENCE
+
+
 def _once(fake: Fake, kind: Kind, deadlines: Deadlines) -> AbstractAsyncContextManager[Rooms]:
     """A server that asks once, and waits no longer than that."""
     return front(fake.upstream(kind, deadlines=deadlines), retries=ONCE)
@@ -93,7 +101,7 @@ def _once(fake: Fake, kind: Kind, deadlines: Deadlines) -> AbstractAsyncContextM
 @pytest.mark.parametrize("fault", AFTER.values(), ids=AFTER)
 async def test_after_the_first_word_the_response_fails(fault: Fault, kind: Kind, *, streamed: bool) -> None:
     """Not streamed there is no first word: the answer is whole or it is none."""
-    async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, PAUSE if streamed else SILENCE) as rooms:
+    async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, _patience(fault, streamed=streamed)) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         if streamed:
             response = end_of(answer, streamed=True)
@@ -108,7 +116,7 @@ async def test_after_the_first_word_the_response_fails(fault: Fault, kind: Kind,
 @KINDS
 @pytest.mark.parametrize("fault", AFTER.values(), ids=AFTER)
 async def test_a_background_response_fails_alike_and_can_be_read_again(fault: Fault, kind: Kind) -> None:
-    async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, PAUSE) as rooms:
+    async with faking(fault.behaviour(kind)) as fake, _once(fake, kind, _patience(fault, streamed=True)) as rooms:
         made = await rooms.made("hi", model="m", background=True)
         response = await rooms.at(made["id"], "failed")
         assert response["error"]["code"] == fault.code
@@ -172,3 +180,68 @@ async def test_no_such_host() -> None:
         answer = await rooms.create("hi", model="m")
     assert answer.error()[:2] == (502, "server_error")
     assert answer.json()["error"]["message"] == "The upstream 'up' can't be found: its host has no address."
+
+
+@KINDS
+@STREAMED
+async def test_an_answer_without_an_end_is_ended(kind: Kind, *, streamed: bool) -> None:
+    piece = SPEECH[kind].frames[SPOKEN[kind] - 1]
+    deadlines = Deadlines(total=0.6)
+    async with faking(dripping(SPEECH[kind], piece, 0.02)) as fake, _once(fake, kind, deadlines) as rooms:
+        answer = await rooms.create("hi", model="m", stream=streamed)
+        if streamed:
+            response = end_of(answer, streamed=True)
+            assert (response["status"], response["error"]["code"]) == ("failed", "upstream_timeout")
+            assert text_of(response).startswith("HelHel")
+        else:
+            assert answer.error()[:2] == (504, "upstream_timeout")
+        await until(lambda: fake.left == 1)
+
+
+@asynccontextmanager
+async def deaf(answer: bytes) -> AsyncIterator[Upstream]:
+    """An upstream that reads no more than the head of a request, and answers so; with nothing, it waits."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if not answer:
+            await gone.wait()
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    gone = asyncio.Event()
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1024)
+    try:
+        yield Upstream(name="up", url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", deadlines=SILENCE)
+    finally:
+        gone.set()
+        server.close()
+
+
+LONG = "word " * 150_000
+
+
+@STREAMED
+async def test_one_that_takes_nothing(*, streamed: bool) -> None:
+    async with deaf(b"") as upstream, front(upstream, retries=ONCE) as rooms:
+        answer = await rooms.create(LONG, model="m", stream=streamed)
+        assert answer.error()[:2] == (504, "upstream_timeout")
+
+
+@STREAMED
+async def test_one_that_answers_before_it_has_heard_all(*, streamed: bool) -> None:
+    """Its answer is told where it comes before the connection breaks; either way it is no 200 and no hanging."""
+    refusal = head(413, content_length=0, connection="close")
+    async with deaf(refusal) as upstream, front(upstream, retries=ONCE) as rooms:
+        answer = await rooms.create(LONG, model="m", stream=streamed)
+        assert answer.status in (413, 502)
+
+
+async def test_counting_meets_the_same_faults() -> None:
+    for status, told in ((503, 503), (429, 429), (401, 200), (404, 200)):
+        async with faking(refusing(status)) as fake, front(fake.upstream()) as rooms:
+            body = {"model": "m", "input": "hi"}
+            answer = await rooms.ask("POST", "/v1/responses/input_tokens", body)
+            assert answer.status == told, status
+            assert told != 200 or answer.json()["estimated"] is True

@@ -199,6 +199,9 @@ async def test_a_wait_that_is_too_long_here_reaches_the_client(
     async with faking(refusing(status, **LATER[form])) as fake, front(fake.upstream(kind)) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         assert answer.status == status
+        assert answer.json()["error"]["type"] == (
+            "rate_limit_error" if status == 429 else "invalid_request_error" if status == 408 else "server_error"
+        )
         assert len(fake.asked) <= 2  # of an answer in one piece that was too long a stream is tried at once
     waits = int(answer.headers["retry-after"])
     assert waits == 17 if form != "a date" else 0 < waits <= 617

@@ -51,6 +51,8 @@ class Problem(Exception):
     @property
     def type(self) -> str:
         """The `type` of the error object for this status (protocol §6, table)."""
+        if self.code == "server_error":  # whatever the status: an upstream's 409 has nothing to do with keys
+            return "server_error"
         return ERROR_TYPE.get(self.status) or ("server_error" if self.status >= 500 else "invalid_request_error")
 
 
