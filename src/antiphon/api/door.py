@@ -6,6 +6,7 @@ Knows nothing of what a route does, nor of which there are. Plain ASGI, so that 
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from antiphon.api import limits
@@ -51,7 +52,7 @@ class Door:
                 place, values = self.routes.find(scope)
             await house.gate.admit(exchange, place.need, place.mount.inside)
             if place.need != "open":
-                await limits.tell(house, exchange)
+                exchange.tells = partial(limits.standing, house, exchange)
             await place.endpoint(house, exchange, **values)
         except Problem as problem:
             code = problem.code or str(problem.status)

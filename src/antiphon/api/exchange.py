@@ -37,6 +37,8 @@ class Exchange:
         who asks, as the door has found; nobody in particular until then.
     told
         further headers of the answer, whatever that is: how limits and budgets stand.
+    tells
+        gives these when the answer begins, where they are not known before.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class Exchange:
         "scope",
         "started",
         "status",
+        "tells",
         "told",
     )
 
@@ -62,6 +65,7 @@ class Exchange:
         self.origin: str | None = None
         self.principal = OPEN
         self.told: list[Header] = []
+        self.tells: Callable[[], Awaitable[list[Header]]] | None = None
         self.status = 0
         self.started = time.perf_counter()
         self._send = send
@@ -100,6 +104,8 @@ class Exchange:
         """Send an ASGI message; the head gets the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.tells is not None:
+                self.told = await self.tells()
             message["headers"] = [*message.get("headers", ()), *self._own_headers()]
         await self._send(message)
 

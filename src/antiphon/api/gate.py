@@ -40,8 +40,9 @@ class Gate:
 
     def _shown(self, exchange: Exchange) -> Shown:
         header = exchange.header
+        forwarded = exchange.all(b"x-forwarded-for") if header(b"x-forwarded-for") else []
         return Shown(
-            self._proxies.client(exchange.peer, exchange.all(b"x-forwarded-for")),
+            self._proxies.client(exchange.peer, forwarded),
             header(b"authorization"),
             header(b"x-admin-key"),
             header(b"x-project-id"),

@@ -3,7 +3,9 @@
 Knows nothing of how they are counted: `access.accounts` does.
 """
 
-from antiphon.api.exchange import Exchange
+from functools import partial
+
+from antiphon.api.exchange import Exchange, Header
 from antiphon.api.house import House
 from antiphon.core.problems import Problem
 from antiphon.runs.run import Run
@@ -14,17 +16,17 @@ async def reserve(house: House, exchange: Exchange, run: Run, size: int) -> None
     try:
         account = await house.accounts.reserve(exchange.principal, run.request, run.id, size)
     except Problem:
-        await tell(house, exchange, run.request.model)
+        exchange.tells = partial(standing, house, exchange, run.request.model)
         raise
     run.account = account
+    exchange.tells = None
     if account.standing is not None:
         exchange.told = exchange.contract.limits(account.standing)
     if account.warning is not None:
         exchange.told = [*exchange.told, (b"x-budget-warning", account.warning.encode("ascii", "replace"))]
 
 
-async def tell(house: House, exchange: Exchange, model: str | None = None) -> None:
-    """Have the answer tell how the limits of the principal stand, where there are any; nothing is taken."""
-    standing = await house.accounts.standing(exchange.principal, model)
-    if standing is not None:
-        exchange.told = exchange.contract.limits(standing)
+async def standing(house: House, exchange: Exchange, model: str | None = None) -> list[Header]:
+    """The headers that tell how the limits of the principal stand, where there are any; nothing is taken."""
+    found = await house.accounts.standing(exchange.principal, model)
+    return [] if found is None else exchange.contract.limits(found)

@@ -28,7 +28,7 @@ def unix_times(standing: Standing) -> list[Header]:
     """As Infercom has them: a minute's requests and a day's; resets are unix times. It tells nothing of tokens."""
     return [
         *_told("requests", _requests(standing), _moment),
-        *[(name + b"-day", value) for name, value in _told("requests", _day(standing), _moment)],
+        *((name + b"-day", value) for name, value in _told("requests", _day(standing), _moment)),
     ]
 
 
@@ -61,8 +61,15 @@ def _told(kind: str, window: _Window, reset: Callable[[float], str]) -> list[Hea
     limit, remaining, seconds = window
     if limit is None:
         return []
+    names = _NAMES[kind]
     return [
-        (f"x-ratelimit-limit-{kind}".encode(), b"%d" % limit),
-        (f"x-ratelimit-remaining-{kind}".encode(), b"%d" % (remaining or 0)),
-        (f"x-ratelimit-reset-{kind}".encode(), reset(seconds or 0.0).encode()),
+        (names[0], b"%d" % limit),
+        (names[1], b"%d" % (remaining or 0)),
+        (names[2], reset(seconds or 0.0).encode()),
     ]
+
+
+_NAMES = {
+    kind: tuple(f"x-ratelimit-{what}-{kind}".encode() for what in ("limit", "remaining", "reset"))
+    for kind in ("requests", "tokens")
+}

@@ -231,6 +231,8 @@ class Runner:
         await self._begin(run, keeping)
         run.log.append(run.emitter.finish(outcome))
         response = run.emitter.fold.response  # nothing is open any more
+        settlement = run.meter.settlement(response, run.emitter.usage, run.seen)
+        settling = self._settling(run, settlement)
         try:
             await keeping.ended(response)
         except StaleEpoch:
@@ -243,12 +245,20 @@ class Runner:
                 return
             response = self._not_kept(run, problem)
         self._over(run)  # readers go; the account is no business of theirs
-        settlement = run.meter.settlement(response, run.emitter.usage, run.seen)
-        await run.account.settle(settlement)
+        await (settling or run.account.settle(settlement))
         self._running.pop(run.id, None)
         self._telemetry(_ended(run, response, settlement))
         if run.principal.log_content:
             self._telemetry(_content(run, response))
+
+    def _settling(self, run: Run, settlement: Settlement) -> asyncio.Task[None] | None:
+        """Settle a run beside its end, in one commit with it; None where only its end says whether it is settled here.
+
+        A foreground run is: one that could not be kept is charged as it has ended, for its model was asked.
+        """
+        if run.request.background or not run.request.store:
+            return None
+        return asyncio.get_running_loop().create_task(run.account.settle(settlement))
 
     def _over(self, run: Run) -> None:
         """Nothing follows in the log, and the conversation is free."""
