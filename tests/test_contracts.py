@@ -10,6 +10,7 @@ from jsonschema_rs import Draft202012Validator
 
 from antiphon.contract.contract import load, names
 from antiphon.contract.own import read_file
+from antiphon.core.accounts import Project
 from tests.asgi import Answer, Rooms, script, serving
 from tests.asking import ask
 from tests.openapi import check_event, check_resource
@@ -115,13 +116,27 @@ async def test_refusals_have_the_shape_of_whom_they_were_meant_for() -> None:
         assert (broken.status, broken.json()["detail"][0]["type"]) == (422, "json_invalid")
 
 
+async def test_a_project_that_is_bound_to_a_contract_is_refused_elsewhere() -> None:
+    async with serving() as server:
+        await server.store.keep_project(Project(id="p", name="p", created_at=1, contract="gateway"))
+        headers = {"authorization": f"Bearer {await server.key('p')}"}
+        body = {"model": "scripted", "input": "a"}
+        assert (await server.ask("POST", "/gateway/v1/responses", body, headers)).status == 200
+        for base in ("/v1", "/infercom/v1"):
+            refused = await server.ask("POST", f"{base}/responses", body, headers)
+            assert refused.error()[:2] == (400, "contract_not_allowed")
+
+
 async def test_every_base_describes_itself() -> None:
     async with serving() as server:
         for name in names():
             base = load(name).base
             described = (await server.ask("GET", f"{base}/openapi.json")).json()
             assert described["servers"] == [{"url": base}]
-            assert described["components"]["schemas"]["Response"].get("title", "Response")
+            made = (await server.ask("POST", f"{base}/responses", {"model": "scripted", "input": "a"})).json()
+            Draft202012Validator(described | {"$ref": "#/components/schemas/Response"}).validate(made)
+            error = (await server.ask("POST", f"{base}/responses", {"input": "a"})).json()
+            Draft202012Validator(described | {"$ref": "#/components/schemas/Error"}).validate(error)
             answers = described["paths"]["/responses"]["post"]["responses"]
             assert ("422" in answers) == (name == "gateway")
             assert ("text/plain" in answers["500"].get("content", {})) == (name == "infercom")

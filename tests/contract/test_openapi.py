@@ -3,9 +3,10 @@
 import json
 import re
 
+import pytest
 from jsonschema_rs import Draft202012Validator
 
-from antiphon.contract.contract import DEFAULT, load
+from antiphon.contract.contract import DEFAULT, load, names
 from antiphon.contract.openapi import document
 from antiphon.core import wire
 from antiphon.core.items import FunctionCall, Message, OutputText, Passed
@@ -51,10 +52,12 @@ def test_it_names_what_is_served() -> None:
     }
 
 
-def test_every_reference_leads_somewhere() -> None:
-    text = json.dumps(DOCUMENT)
-    for section, name in set(re.findall(r'"#/components/(\w+)/([^"]+)"', text)):
-        assert name in DOCUMENT["components"][section]
+@pytest.mark.parametrize(("name", "base"), [("openai", DEFAULT), *((name, load(name).base) for name in names())])
+def test_every_reference_leads_somewhere(name: str, base: str) -> None:
+    described = json.loads(document(load(name), base))
+    text = json.dumps(described)
+    for section, one in set(re.findall(r'"#/components/(\w+)/([^"]+)"', text)):
+        assert one in described["components"][section]
     assert "$defs" not in text
 
 

@@ -23,7 +23,7 @@ def server(model: str | None) -> Iterator[Client]:
     """
     port = _free_port()
     command = [sys.executable, "-m", "antiphon", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--ephemeral", "--log-level", "error", *(["--model", model] if model else [])]
+    command += ["--ephemeral", "--log-level", "error", "--contract", "openai", *(["--model", model] if model else [])]
     # A process group of its own: Ctrl-C is meant for the answer, not for the server.
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
