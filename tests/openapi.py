@@ -42,6 +42,11 @@ def check_resource(response: JSON) -> None:
     _check(response, "ResponseResource")
 
 
+def check_compaction(window: JSON) -> None:
+    """Hold the answer of `POST /responses/compact` against `CompactResource`. Raises `AssertionError` likewise."""
+    _check(window, "CompactResource")
+
+
 def check_event(event: JSON) -> None:
     """Hold an event against its schema. Raises `AssertionError` for an unknown type, and for every fault."""
     name = events().get(event.get("type"))

@@ -39,6 +39,7 @@ _PROJECT = "/v1/organization/projects/{project_id}"
 TABLE: dict[tuple[str, str], Way] = {
     ("POST", "/v1/responses"): Way(CREATE, elsewhere=200),
     ("POST", "/v1/responses/input_tokens"): Way(CREATE, elsewhere=200),
+    ("POST", "/v1/responses/compact"): Way(CREATE, elsewhere=200),
     ("GET", "/v1/responses/{response_id}"): Way(),
     ("DELETE", "/v1/responses/{response_id}"): Way(),
     ("POST", "/v1/responses/{response_id}/cancel"): Way(good=400),

@@ -230,7 +230,6 @@ BODIES: list[tuple[str, bytes, str, str | None]] = [
 FUNCTION = {"type": "function", "name": "f"}
 LATER: list[tuple[str, Any, str]] = [
     ("prompt", {"id": "p"}, "prompt"),
-    ("context_management", [{"type": "compaction", "compact_threshold": 1000}], "context_management"),
     ("generate", False, "generate"),
-    ("input", [{"type": "compaction", "encrypted_content": "x"}], "input[0].type"),
+    ("input", [{"type": "configuration_update", "reasoning": {"effort": "low"}}], "input[0].type"),
 ]

@@ -30,6 +30,7 @@ def test_it_names_what_is_served() -> None:
         "/responses/{response_id}/cancel",
         "/responses/{response_id}/input_items",
         "/responses/input_tokens",
+        "/responses/compact",
         "/conversations",
         "/conversations/{conversation_id}",
         "/conversations/{conversation_id}/items",

@@ -109,6 +109,7 @@ async def _kept(house: House, exchange: Exchange, items: list[Item]) -> list[Ite
         if known is None:
             raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"items[{place}].id")
         found.append(known)
+    house.prompting.compacting.check(exchange.project, found, "items")
     return with_ids(redacted_items(found))
 
 

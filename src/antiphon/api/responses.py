@@ -78,11 +78,15 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
 
 async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
     """The run that a body asks for, with its account. Raises `Problem`; then nothing is taken."""
-    request = exchange.contract.read(raw)
+    return await prepared(house, exchange, exchange.contract.read(raw), len(raw))
+
+
+async def prepared(house: House, exchange: Exchange, request: Request, size: int) -> Run:
+    """The run of a request, whose body has `size` bytes, with its account. Raises `Problem`; then nothing is taken."""
     _offered(house, exchange, request.model)
     _follow(house, exchange, request)
     run = house.runner.prepare(request, exchange.principal, exchange.id)
-    await reserve(house, exchange, run, len(raw))
+    await reserve(house, exchange, run, size)
     return run
 
 

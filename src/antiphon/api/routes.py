@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from starlette.routing import Match, Route
 
-from antiphon.api import admin, admin_keys, conversations, models, page, responses, retrieval, status, usage
+from antiphon.api import admin, admin_keys, compaction, conversations, models, page, responses, retrieval, status, usage
 from antiphon.api.exchange import Scope
 from antiphon.api.gate import Need
 from antiphon.contract.contract import DEFAULT, Contract
@@ -22,6 +22,7 @@ _ITEMS = "/conversations/{conversation_id}/items"
 BELOW: list[tuple[str, str, Need, Feature | None, Endpoint]] = [
     ("POST", "/responses", "responses", None, responses.create),
     ("POST", "/responses/input_tokens", "responses", "state", responses.input_tokens),
+    ("POST", "/responses/compact", "responses", "compaction", compaction.compact),
     ("GET", "/responses/{response_id}", "read", "retrieve", retrieval.retrieve),
     ("DELETE", "/responses/{response_id}", "responses", "retrieve", responses.delete),
     ("POST", "/responses/{response_id}/cancel", "responses", "retrieve", responses.cancel),

@@ -25,6 +25,7 @@ from antiphon.contract.fields import (
     without_nulls,
 )
 from antiphon.contract.law import Law
+from antiphon.core.compaction import take_trigger
 from antiphon.core.items import JSON, KNOWN_TYPES, InputText, Item, Message, item_from_json
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
@@ -157,6 +158,7 @@ class Reader:
             request = msgspec.convert(asked, Request, dec_hook=_built)
         except msgspec.ValidationError as error:
             raise _mismatch(error, "") from None
+        take_trigger(request)
         check_together(request)
         return request
 

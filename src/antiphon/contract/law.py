@@ -85,8 +85,9 @@ class EventRule(Struct, frozen=True, forbid_unknown_fields=True):
     dropped: list[str] = []
 
 
-Feature = Literal["retrieve", "state", "conversations", "models", "administration"]
-"""`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from."""
+Feature = Literal["retrieve", "state", "conversations", "models", "compaction", "administration"]
+"""`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from.
+`compaction`: a window to go on from."""
 
 
 class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

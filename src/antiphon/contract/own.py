@@ -23,7 +23,8 @@ from antiphon.core.response import Response
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _BASE = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _TOLD = frozenset(field.encode_name for field in fields(Response))
-_ASKED = frozenset(field.encode_name for field in fields(Request)) - {"ignored", "passed", "asked", "beyond"}
+_NOT_ASKED = {"ignored", "passed", "asked", "beyond", "compacts"}
+_ASKED = frozenset(field.encode_name for field in fields(Request)) - _NOT_ASKED
 
 Wrong = tuple[str, str]
 """A key, and what is wrong with it."""

@@ -141,6 +141,13 @@ class ReasoningOptions(Struct, kw_only=True, frozen=True):
     summary: str | None = None
 
 
+class ContextRule(Struct, kw_only=True, frozen=True):
+    """When what came before is compacted: from `compact_threshold` tokens of prompt on (None: what fits the model)."""
+
+    type: Literal["compaction"]
+    compact_threshold: int | None = None
+
+
 class Request(Struct, kw_only=True):
     """A legal request after defaulting. Fields are those of protocol §2.
 
@@ -148,7 +155,8 @@ class Request(Struct, kw_only=True):
     `ignored` names what was asked and will not be done (`x-ignored-parameters`), `passed` the servers that the call
     came through (`core.servers`). `asked` is what the client's contract wants kept as it was given, since the
     canonical form has no place for it, by its path. `beyond` is what only some models know, by its path too: a
-    model that does not names it (`Model.check`).
+    model that does not names it (`Model.check`). `compacts` has the run compact what came before and say nothing
+    else: as the one item, or as the window that `POST /responses/compact` gives.
     """
 
     model: str
@@ -175,6 +183,7 @@ class Request(Struct, kw_only=True):
     reasoning: ReasoningOptions = ReasoningOptions()
     text: Text = Text()
     truncation: Truncation = "disabled"
+    context_management: list[ContextRule] = []
     metadata: JSON = {}
     service_tier: str | None = None
     user: str | UnsetType = UNSET
@@ -184,6 +193,7 @@ class Request(Struct, kw_only=True):
     passed: tuple[str, ...] = ()
     beyond: dict[str, JSON] = {}
     asked: JSON | UnsetType = UNSET
+    compacts: Literal["item", "window"] | None = None
 
 
 def check_together(request: Request) -> None:

@@ -18,7 +18,8 @@ A step has one of these keys:
     crash                                raise what no model should raise
 
 and may have `count` (play it so often), `delay` (seconds before each piece) and `whole`
-(true: one delta, not a delta a word). After an interruption it goes on where it was (`Prompt.said`).
+(true: one delta, not a delta a word). Asked for a summary (`core.compaction.asking`) it copies the lines of the
+prompt that begin with FACT, and says nothing else. After an interruption it goes on where it was (`Prompt.said`).
 """
 
 import asyncio
@@ -29,6 +30,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from antiphon.core import deltas as d
+from antiphon.core.compaction import is_asked
 from antiphon.core.items import (
     JSON,
     CustomToolCall,
@@ -114,6 +116,8 @@ def text_of(item: Item) -> str:
 
 def script_of(items: list[Item]) -> list[Step]:
     """The steps that a prompt's items ask for."""
+    if is_asked(items):
+        return [Step(text="\n".join(_facts(items[1:])))]
     place = next(
         (n for n in range(len(items) - 1, -1, -1) if isinstance(items[n], Message) and items[n].role == "user"),  # type: ignore[union-attr]  # isinstance stands before it
         None,
@@ -131,6 +135,12 @@ def script_of(items: list[Item]) -> list[Step]:
     except msgspec.DecodeError:
         return [Step(text=text)]
     return [Step(text=text)]
+
+
+def _facts(items: list[Item]) -> list[str]:
+    """Every line that is marked FACT, once."""
+    lines = [line.strip() for item in items for line in text_of(item).splitlines()]
+    return list(dict.fromkeys(line for line in lines if line.startswith("FACT")))
 
 
 class ScriptedModel:

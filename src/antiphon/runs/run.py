@@ -6,6 +6,7 @@ Knows nothing of what carries it, nor of what is promised for it: `runner` and `
 import asyncio
 
 from antiphon.core.accounts import Account, Principal
+from antiphon.core.compaction import Matter
 from antiphon.core.emitter import Emitter
 from antiphon.core.items import Item
 from antiphon.core.ports import Claim
@@ -33,6 +34,8 @@ class Run:
     prompt, made_from
         what the model is to see, once it has been gathered; of a run that another process began, what is known of
         it without that.
+    matter
+        what may have to be compacted before the model speaks, or None.
     epoch
         the lease under which it writes; 0 where nobody has to claim it.
     adopted
@@ -51,6 +54,7 @@ class Run:
         self.log = RunLog(response)
         self.prompt: Prompt | None = None
         self.made_from: list[Item] = []
+        self.matter: Matter | None = None
         self.meter = Meter()
         self.refusal: Problem | None = None
         self.promised = False
