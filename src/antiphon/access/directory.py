@@ -19,6 +19,7 @@ from antiphon.core.accounts import (
     Principal,
     Project,
     Quota,
+    Roll,
     Roster,
     Scope,
 )
@@ -58,8 +59,8 @@ class _View(Struct, frozen=True):
 
     version: int
     by_digest: dict[bytes, Key]
-    keys: dict[str, Key]
     projects: dict[str, Project]
+    quotas: dict[str, Quota]
     keyed: bool
 
 
@@ -114,8 +115,8 @@ class Directory:
             self._view = _View(
                 version,
                 by_digest={key.digest: key for key in roll.keys},
-                keys={key.id: key for key in roll.keys},
                 projects={project.id: project for project in roll.projects},
+                quotas=_quotas(roll),
                 keyed=roll.keyed or self._admin is not None,
             )
 
@@ -145,19 +146,9 @@ class Directory:
 
     def quotas(self, principal: Principal, model: str | None) -> list[Quota]:
         """What limits a principal: the key's, the project's, and where a model is named, the project's for that."""
-        found = []
-        key = self._view.keys.get(principal.key)
-        if key is not None and key.limits != _UNLIMITED:
-            found.append(Quota(key.id, key.limits))
-        project = self._view.projects.get(principal.project)
-        if project is None:
-            return found
-        if project.limits != _UNLIMITED:
-            found.append(Quota(project.id, project.limits))
-        limits = project.models.get(model) if model is not None else None
-        if limits is not None and limits != _UNLIMITED:
-            found.append(Quota(f"{project.id}/{model}", limits))
-        return found
+        subjects = (principal.key, principal.project, f"{principal.project}/{model}")
+        found = map(self._view.quotas.get, subjects if model is not None else subjects[:2])
+        return [quota for quota in found if quota is not None]
 
     def _key(self, shown: Shown) -> Key:
         """The key that is shown."""
@@ -213,6 +204,15 @@ class Directory:
         task = asyncio.get_running_loop().create_task(_quietly(self._roster.used(key.id, int(now))))
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
+
+
+def _quotas(roll: Roll) -> dict[str, Quota]:
+    """Whatever has limits, by its subject."""
+    found = [Quota(key.id, key.limits) for key in roll.keys]
+    for project in roll.projects:
+        found.append(Quota(project.id, project.limits))
+        found += [Quota(f"{project.id}/{model}", limits) for model, limits in project.models.items()]
+    return {quota.subject: quota for quota in found if quota.limits != _UNLIMITED}
 
 
 def allow(principal: Principal, needed: Scope) -> None:
