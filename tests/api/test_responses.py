@@ -35,7 +35,7 @@ async def test_no_token_of_a_stream_waits_for_the_disk_but_its_end_does() -> Non
         reading = server.creating("one two three", stream=True)
         await until(lambda: "response.output_item.done" in kinds(reading) or store.wrote[-1:] == ["close"])
         await until(lambda: "close" in store.wrote)
-        assert "".join(event.get("delta", "") for event in reading.events()) == "one two three"
+        await until(lambda: "".join(event.get("delta", "") for event in reading.events()) == "one two three")
         assert not set(kinds(reading)) & set(TERMINAL)
         assert b"[DONE]" not in reading.raw
         await store.commit()
