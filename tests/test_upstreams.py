@@ -233,8 +233,9 @@ async def test_a_thought_that_the_upstream_sealed_goes_back_to_it_with_its_own_i
 
 
 @pytest.mark.anyio
-async def test_one_of_two_is_killed_in_the_middle_of_200_requests(tmp_path: Path) -> None:
-    """Whoever had no token yet sees nothing of it; whoever had some is told."""
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+async def test_one_of_two_is_killed_in_the_middle_of_200_requests(tmp_path: Path, *, streamed: bool) -> None:
+    """Whoever had no token yet sees nothing of it; whoever had some is told. A whole answer comes at once."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with (
@@ -251,12 +252,14 @@ async def test_one_of_two_is_killed_in_the_middle_of_200_requests(tmp_path: Path
                 async with room:
                     text = f"request {number} " + "word " * 10
                     steps = script({"reasoning": "", "delay": 0.01}, {"text": text, "delay": 0.004})
-                    answer = await rooms.create(steps, model="m", stream=True, store=False)
+                    answer = await rooms.create(steps, model="m", stream=streamed, store=False)
                     ended += 1
                     if ended == 60:
                         os.kill(process.pid, 9)
                     if answer.status != 200:
                         return False, True
+                    if not streamed:
+                        return False, answer.json()["status"] != "completed"
                     events = answer.events()
                     spoke = any(one["type"] == "response.output_text.delta" for one in events)
                     return spoke, events[-1]["type"] != "response.completed"

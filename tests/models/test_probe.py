@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,8 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     assert "\n" not in finding.detail
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
+def self_signed(folder: Path, address: str = "127.0.0.1") -> ssl.SSLContext:
+    """What a server shows: a certificate for that address, `cert.pem` in the folder, that nobody else vouches for."""
     from datetime import UTC, datetime, timedelta
 
     from cryptography import x509
@@ -89,6 +91,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
     (folder / "cert.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     private = serialization.PrivateFormat.PKCS8
     plain = key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())

@@ -159,6 +159,22 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, *, streamed
     assert message.startswith("The upstream 'up' can't be trusted: TLS: ") and "\n" not in message
 
 
+@STREAMED
+@pytest.mark.parametrize(("address", "trusted"), [("127.0.0.1", True), ("127.0.0.2", False)])
+async def test_a_certificate_that_the_system_was_told_to_trust(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool, streamed: bool
+) -> None:
+    tls = self_signed(tmp_path, address)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    async with faking(speaking(SPEECH["chat"]), tls) as fake, front(fake.upstream()) as rooms:
+        answer = await rooms.create("hi", model="m", stream=streamed)
+        if trusted:
+            assert text_of(end_of(answer, streamed=streamed)) == HELLO
+        else:  # it is another's
+            assert "can't be trusted: TLS: " in answer.json()["error"]["message"]
+            assert fake.asked == []
+
+
 @pytest.mark.parametrize(("spoken", "tls"), [("https", False), ("http", True)], ids=["TLS to none", "none to TLS"])
 async def test_one_side_speaks_tls_and_the_other_does_not(spoken: str, tmp_path: Path, *, tls: bool) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
