@@ -4,6 +4,7 @@ Knows nothing of what is said: a `Speech` is handed in, once, and sent as a stre
 """
 
 import asyncio
+import gzip
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -123,17 +124,17 @@ def ending(speech: Speech, after: int, tail: bytes = b"") -> Behaviour:
     return behave
 
 
-def dripping(speech: Speech, piece: bytes, pause: float) -> Behaviour:
-    """Answers without an end: after what came before its first word, the same piece again and again."""
+def dripping(speech: Speech, after: int, piece: bytes) -> Behaviour:
+    """Answers without an end: after so many pieces, this one again and again; a blank where a whole is wanted."""
 
     async def behave(asked: Asked, line: Line) -> None:
         kind, parts = pieces(asked, speech)
         await line.send(head(content_type=kind, transfer_encoding="chunked"))
-        for part in _begun(asked, parts, 1):
+        for part in _begun(asked, parts, after):
             await line.send(chunk(part))
         while True:
             await line.send(chunk(piece if asked.streamed else b" "))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(0.02)
 
     return behave
 
@@ -206,6 +207,11 @@ def _early(kind: str, parts: Sequence[bytes]) -> bytes:
     return head(103, link="</x>") + head(content_type=kind, content_length=len(data)) + data
 
 
+def _zipped(kind: str, parts: Sequence[bytes]) -> bytes:
+    data = gzip.compress(b"".join(parts))
+    return head(content_type=kind, content_encoding="gzip", content_length=len(data)) + data
+
+
 def _untyped(_: str, parts: Sequence[bytes]) -> bytes:
     data = b"".join(parts)
     return head(content_length=len(data)) + data
@@ -242,6 +248,7 @@ FRAMINGS = {
     "a chunk for each byte": _bytewise,
     "chunks with extensions and a trailer": _extended,
     "an early hint before the head": _early,
+    "gzip that nobody asked for": _zipped,
     "no media type": _untyped,
     "plain text as its media type": _as_text,
 }

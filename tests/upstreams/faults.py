@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from antiphon.models.upstream import Kind
-from tests.upstreams.behaviours import LAST, cutting, ending, head, refusing, sending, stalling
+from tests.upstreams.behaviours import LAST, cutting, dripping, ending, head, refusing, sending, stalling
 from tests.upstreams.fake import Behaviour
 from tests.upstreams.speech import SILENT, SPEECH, SPOKEN
 
@@ -36,6 +36,7 @@ def whole(status: int, body: Any, **headers: Any) -> Made:
     return always(sending(head(status, content_length=len(data), connection="close", **headers) + data))
 
 
+PING = b": ping\n\n"
 PAGE = b"<!DOCTYPE html><html><body><h1>Just a moment \xe2\x80\xa6</h1></body></html>"
 CHUNKED = head(content_type="text/event-stream", transfer_encoding="chunked")
 
@@ -54,9 +55,11 @@ BEFORE = {
     "keeps no length": Fault(always(sending(head(content_type="application/json", content_length=99) + b"{"))),
     "no number for a chunk": Fault(always(sending(CHUNKED + b"zz\r\ndata"))),
     "a chunk that is longer": Fault(always(sending(CHUNKED + b"2\r\ndata: x\r\n" + LAST))),
-    "gzip that nobody asked for": Fault(
-        whole(200, gzip.compress(b"{}"), content_encoding="gzip", content_type="application/json")
+    "gzip that is none": Fault(whole(200, b"no", content_encoding="gzip", content_type="application/json")),
+    "gzip that breaks off": Fault(
+        whole(200, gzip.compress(b"{}" * 99)[:-9], content_encoding="gzip", content_type="application/json")
     ),
+    "an encoding that nobody knows": Fault(whole(200, b"{}", content_encoding="br", content_type="application/json")),
     "a page": Fault(whole(200, PAGE, content_type="text/html")),
     "a page that says it is JSON": Fault(whole(200, PAGE, content_type="application/json")),
     "a page that says it is a stream": Fault(whole(200, PAGE, content_type="text/event-stream")),
@@ -102,6 +105,7 @@ BEFORE = {
 SLOW = {
     "nothing at all": Fault(lambda kind: stalling(SPEECH[kind], None), 504, "upstream_timeout", 1),
     "nothing behind the head": Fault(lambda kind: stalling(SPEECH[kind], 0), 504, "upstream_timeout", 1),
+    "nothing but comments": Fault(lambda kind: dripping(SPEECH[kind], 0, PING), 504, "upstream_timeout", 1),
     "nothing that is a word": Fault(lambda kind: stalling(SPEECH[kind], SILENT[kind]), 504, "upstream_timeout", 1),
 }
 """Faults before the first word that take until a deadline."""
@@ -127,6 +131,9 @@ AFTER = {
     "sends a page": Fault(after(PAGE)),
     "sends a page as data": Fault(after(b"data: " + PAGE + b"\n\n")),
     "stalls": Fault(lambda kind: stalling(SPEECH[kind], SPOKEN[kind]), 504, "upstream_timeout"),
+    "says nothing but comments": Fault(
+        lambda kind: dripping(SPEECH[kind], SPOKEN[kind], PING), 504, "upstream_timeout"
+    ),
     "an error as OpenAI tells it": Fault(
         told({"error": {"message": "The server had an error", "type": "server_error", "param": None, "code": None}})
     ),

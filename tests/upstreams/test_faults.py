@@ -203,7 +203,7 @@ async def test_no_such_host() -> None:
 async def test_an_answer_without_an_end_is_ended(kind: Kind, *, streamed: bool) -> None:
     piece = SPEECH[kind].frames[SPOKEN[kind] - 1]
     deadlines = Deadlines(total=0.6)
-    async with faking(dripping(SPEECH[kind], piece, 0.02)) as fake, _once(fake, kind, deadlines) as rooms:
+    async with faking(dripping(SPEECH[kind], SPOKEN[kind], piece)) as fake, _once(fake, kind, deadlines) as rooms:
         answer = await rooms.create("hi", model="m", stream=streamed)
         if streamed:
             response = end_of(answer, streamed=True)

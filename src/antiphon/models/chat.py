@@ -119,9 +119,8 @@ class ChatTurn:
                 deltas = await self._heard()
                 self._fault = self._reader.fault
                 if deltas:
-                    if not self._begun:
-                        self._begun = True
-                        self._answer.spoken()
+                    self._begun = True
+                    self._answer.spoken()
                     self._look_at(deltas)
                     return deltas
             if self._fault is not None:
@@ -157,7 +156,10 @@ class ChatTurn:
             return deltas
         if not self._streams:
             return await self._other(data)
-        deltas = self._reader.feed(self._events.feed(data))
+        payloads = self._events.feed(data)
+        if payloads and self._begun:  # a call that waits for its turn is no silence
+            self._answer.spoken()
+        deltas = self._reader.feed(payloads)
         if self._reader.ended:
             self._over = True
             self._answer.leave()

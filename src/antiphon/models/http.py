@@ -72,13 +72,13 @@ class Answer:
         self._upstream = upstream
         self._reply = reply
         self._piece = reply.piece
-        self._first = began + patience
+        self._silence = began + patience  # when it has lasted too long
         self._patience = patience
         self._total = began + upstream.deadlines.total
         self._idle = upstream.deadlines.idle
-        self._spoken = False
+        self._spoken = self._renewed = False
         self._late: UpstreamFault | None = None
-        self.due = min(self._first, self._total)
+        self.due = min(self._silence, self._total)
 
     async def begun(self) -> None:
         """Wait for the head: status and headers. Raises `UpstreamFault`."""
@@ -112,7 +112,10 @@ class Answer:
 
     async def __anext__(self) -> bytes:
         """The next piece; see `chunks`."""
-        self.due = min(monotonic() + self._idle if self._spoken else self._first, self._total)
+        if self._renewed:
+            self._renewed = False
+            self._silence = monotonic() + self._idle
+        self.due = min(self._silence, self._total)
         try:
             data = await self._piece()
         except Broken as fault:
@@ -125,8 +128,9 @@ class Answer:
         raise StopAsyncIteration
 
     def spoken(self) -> None:
-        """Something was said: from now on the deadline for silence counts, not the one for the first token."""
-        self._spoken = True
+        """Something was said: from now on, and from each time on, the deadline for silence counts, not the one for
+        the first token. Comments that keep a connection open are silence too."""
+        self._spoken = self._renewed = True
 
     async def read(self, limit: int = _MOST) -> bytes:
         """The body up to `limit` bytes; where it is longer the rest is cut off. Raises as `chunks` does."""

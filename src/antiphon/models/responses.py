@@ -109,7 +109,7 @@ class ResponsesTurn:
         self._check = _check(prompt)
         self._events = EventStream()
         self._streams = answer.headers.get("content-type", "").startswith(_EVENTS)
-        self._over = False
+        self._begun = self._over = False
         self._fault: Problem | None = None
 
     def __aiter__(self) -> "ResponsesTurn":
@@ -153,17 +153,11 @@ class ResponsesTurn:
         answer, events, feed = self._answer, self._events, self._listener.feed
         found: list[Delta] = []
         async for data in answer.chunks():
-            if not self._streams:
-                form = form_of(data)
-                if form == "blank":
-                    continue
-                if form == "page":
-                    raise malformed(self._upstream, "answered with a page of HTML")
-                if form == "json":
-                    return await self._read(data)
-                self._streams = True
+            if not self._streams and (whole := await self._other(data)):
+                return whole
+            told = events.feed(data)
             try:
-                for event in events.feed(data):
+                for event in told:
                     found += feed(event)
             except Problem as fault:
                 if not found:
@@ -174,8 +168,10 @@ class ResponsesTurn:
                 self._over = True
                 answer.leave()
                 return found
-            if found:
+            if found or (told and self._begun):  # an item that waits for its turn is no silence, nor is a tool at work
+                self._begun = True
                 answer.spoken()
+            if found:
                 return found
             if events.held > _LONGEST_EVENT:
                 raise malformed(self._upstream, "sent an event without an end")
@@ -184,6 +180,17 @@ class ResponsesTurn:
         self._over = True
         self._listener.close()
         return found
+
+    async def _other(self, data: bytes) -> list[Delta]:
+        """What an answer tells that does not say it is a stream: none where it may be one all the same."""
+        match form_of(data):
+            case "page":
+                raise malformed(self._upstream, "answered with a page of HTML")
+            case "json":
+                return await self._read(data)
+            case "events":
+                self._streams = True
+        return []
 
     async def _read(self, begun: bytes) -> list[Delta]:
         """An answer in one piece, that begins so."""

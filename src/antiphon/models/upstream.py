@@ -36,7 +36,7 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         from the request until something is said; a server that has to load its model first takes long. An answer
         that is asked for in one piece has until `total`.
     idle
-        between two pieces of what is said.
+        between two pieces of what is said; comments that keep a connection open are none.
     total
         from the request until the end.
     """
