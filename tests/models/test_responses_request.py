@@ -90,6 +90,13 @@ def test_the_key_stands_in_no_body() -> None:
     assert "sk-secret" not in json.dumps(asked())
 
 
+def test_a_format_has_no_nulls() -> None:
+    form = JsonSchemaFormat(name="n", schema={"type": "object"})
+    assert asked(text=Text(format=form))["text"] == {
+        "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+    }
+
+
 def test_what_only_such_an_upstream_knows_is_carried_over_as_it_is() -> None:
     beyond = {
         "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from antiphon.models.upstream import Kind
-from tests.upstreams.behaviours import in_turn, refusing, speaking
+from tests.asgi import until
+from tests.upstreams.behaviours import in_turn, refusing, speaking, stalling
 from tests.upstreams.fake import faking
 from tests.upstreams.front import end_of, front
 from tests.upstreams.speech import SPEECH
@@ -236,3 +237,17 @@ async def test_log_probabilities_that_the_upstream_does_not_give_are_refused(*, 
         answer = await rooms.create("hi", model="m", stream=streamed, **wanted)
         assert answer.error() == (400, "unsupported_parameter", "top_logprobs")
         assert len(fake.asked) == 1
+
+
+@STREAMED
+@KINDS
+async def test_too_many_for_all_upstreams_are_refused(kind: Kind, *, streamed: bool) -> None:
+    async with faking(stalling(SPEECH[kind], 0)) as fake, front(fake.upstream(kind, concurrency=1, queue=1)) as rooms:
+        running, waiting = (rooms.creating("hi", model="m", stream=True) for _ in range(2))
+        await until(lambda: fake.asked)
+        answer = await rooms.create("hi", model="m", stream=streamed)
+        assert answer.error() == (503, "overloaded", None)
+        assert answer.headers["retry-after"] == "1"
+        for one in (running, waiting):
+            one.leave()
+            await one.end()

@@ -112,7 +112,7 @@ BOTH: Column = {
     "input_file, PDF": H,
     "input_file, another": Refused("unsupported_value", "input[0].content[1].file_data"),
     "truncation": H,
-    "context_management": Refused(LATER, "context_management"),
+    "context_management": H,
     "max_tool_calls": H,
     "store": H,
     "previous_response_id": H,

@@ -107,7 +107,7 @@ def measured(prompt: Prompt, model: str, upstream: Upstream) -> dict[str, JSON]:
     if reasoning:
         value["reasoning"] = reasoning
     if prompt.text != Text():
-        value["text"] = _builtins(prompt.text)
+        value["text"] = _builtins(prompt.text) | {"format": _without_nulls(prompt.text.format)}
     return value
 
 
