@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 STREAMED = pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
 KINDS = pytest.mark.parametrize("kind", ["chat", "responses"])
-SILENCE = Deadlines(first=0.3, total=0.6)
+SILENCE = Deadlines(first=0.3, total=0.4)
 """For what says nothing."""
 PAUSE = Deadlines(idle=0.3)
 """For what says nothing more."""

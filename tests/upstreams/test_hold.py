@@ -23,10 +23,11 @@ BEAT = 0.05
 
 
 def late(behaviour: Behaviour, seconds: float = 4 * BEAT) -> Behaviour:
-    """The same after a while."""
+    """The same, the first time after a while."""
+    waits = [seconds]
 
     async def behave(asked: Asked, line: Line) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(waits.pop() if waits else 0)
         await behaviour(asked, line)
 
     return behave
@@ -71,6 +72,7 @@ async def test_before_it_nothing_goes_out_and_afterwards_heartbeats_do(kind: Kin
             assert (waiting.status, waiting.writes) == (0, [])
             answer = await waiting.end()
             assert answer.status == 200 and answer.body.startswith(b"event: response.created\n")
+        fake.behaviour = late(speaking(SPEECH[kind]))
         async with front(fake.upstream(kind), heartbeat=BEAT) as rooms:
             answer = await rooms.create("hi", model="m", stream=True)
             assert answer.body.startswith(b": ping\n\n") and end_of(answer, streamed=True)["status"] == "completed"
