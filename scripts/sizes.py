@@ -23,7 +23,9 @@ UNTESTED = {
     "models/chat_chunk.py": "structs; tests/models/test_chat_stream.py decodes every habit with them",
     "models/llama_options.py": "a struct; tests/models/test_llama.py runs what it sets",
     "models/llama_turn.py": "the other half of models/llama.py; tests/models/test_llama.py tests both",
+    "store/memory_prompts.py": "the plain twin; tests/conformance/test_store_prompts.py holds it to its port",
     "store/memory_rows.py": "a part of store/memory.py, kept apart for size; tests/conformance runs both",
+    "store/sqlite_prompts.py": "five statements; tests/conformance/test_store_prompts.py holds it to its port",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -276,6 +276,16 @@ def in_background(place: Place, asked: Ask) -> None:
     assert text_of(found)
 
 
+def of_a_prompt(place: Place, asked: Ask) -> None:
+    """What the prompt says is read before the input."""
+    body = json.dumps({"instructions": "Answer {{name}} kindly, and in few words only."}).encode()
+    prompt = ask(place.server, "POST", "/v1/prompts", body).json()
+    named = {"prompt": {"id": prompt["id"], "variables": {"name": "Ada"}}}
+    response = place.say(asked | named)
+    assert response["instructions"] == "Answer Ada kindly, and in few words only."
+    assert response["usage"]["input_tokens"] > place.say(asked)["usage"]["input_tokens"] + 5
+
+
 def in_conversation(place: Place, asked: Ask) -> None:
     conversation = ask(place.server, "POST", "/v1/conversations", b"{}").json()["id"]
     first = place.say(asked | {"conversation": conversation})

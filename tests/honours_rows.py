@@ -145,7 +145,7 @@ ROWS: Mapping[str, h.Row] = {
     "metadata": h.Row({"metadata": {"a": "b"}}, h.echoed),
     "user": h.Row({"user": "u"}, h.echoed),
     "safety_identifier": h.Row({"safety_identifier": "s"}, h.echoed),
-    "prompt": h.Row({"prompt": {"id": "pmpt_1"}}, h.answered),
+    "prompt": h.Row({}, h.of_a_prompt),
     "include": h.Row({"include": ["reasoning.encrypted_content"]}, h.sealed),
     "prompt_cache_key": h.Row({"prompt_cache_key": "k"}, h.from_cache),
     "prompt_cache_options": h.Row({"prompt_cache_options": {"ttl": "1h"}}, h.answered),

@@ -52,6 +52,12 @@ TABLE: dict[tuple[str, str], Way] = {
     ("GET", "/v1/conversations/{conversation_id}/items"): Way(),
     ("GET", "/v1/conversations/{conversation_id}/items/{item_id}"): Way(),
     ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}"): Way(),
+    ("POST", "/v1/prompts"): Way({"instructions": "c"}, elsewhere=200),
+    ("GET", "/v1/prompts"): ANYWHERE,
+    ("GET", "/v1/prompts/{prompt_id}"): Way(),
+    ("POST", "/v1/prompts/{prompt_id}"): Way({"instructions": "d"}),
+    ("DELETE", "/v1/prompts/{prompt_id}"): Way(),
+    ("GET", "/v1/prompts/{prompt_id}/versions"): Way(),
     ("GET", "/v1/models"): ANYWHERE,
     ("GET", "/v1/models/{name:path}"): ANYWHERE,
     ("GET", "/v1/organization/projects"): CLOSED,
@@ -134,11 +140,13 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         items = {"items": [{"role": "user", "content": "a"}]}
         conversation = (await rooms.ask("POST", "/v1/conversations", items, own)).json()
         listed = await rooms.ask("GET", f"/v1/conversations/{conversation['id']}/items", None, own)
+        prompt = (await rooms.ask("POST", "/v1/prompts", {"instructions": "a"}, own)).json()
         roll = await rooms.store.roll()
         ids = {
             "response_id": response["id"],
             "conversation_id": conversation["id"],
             "item_id": listed.json()["data"][0]["id"],
+            "prompt_id": prompt["id"],
             "project_id": "project-one",
             "key_id": roll.keys[0].id,
         }

@@ -85,7 +85,7 @@ EMBEDDED: dict[str, Verdict] = {
     "metadata": H,
     "user": H,
     "safety_identifier": H,
-    "prompt": Refused(LATER, "prompt"),
+    "prompt": H,
     "include": H,
     "prompt_cache_key": H,
     "prompt_cache_options": named("prompt_cache_options"),

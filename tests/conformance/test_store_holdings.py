@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from antiphon.core.accounts import UsageQuery
 from antiphon.core.items import Passed
 from antiphon.core.ports import Conversation, Opening, PageQuery, Record, StaleEpoch, Store
+from antiphon.core.templates import Template
 from antiphon.core.wire import pack
 from tests.store.accounts import a_key, a_project, charged, settled
 from tests.store.made import Clock, beginning, begun, chunk, ended, new, texts, told, turn, user
@@ -42,6 +43,9 @@ async def filled(store: Store, project: str, text: str = "said") -> Opening:
         await store.delete(project, gone)
     record = Record(text.encode(), 1_000_000, body=pack({"said": text}))
     await store.reserve(project, "POST /v1/conversations", text, record)
+    for version in (1, 2):
+        draft = Template(id="pmpt_1", version=version, created_at=1, name=text, fields={"instructions": text})
+        await store.keep_prompt(project, draft)
     await store.charge(charged(child, project=project, model=text))
     await store.settle(project, settled(child))
     running = begun(text, project=project, background=True, request=pack({"said": text}))
@@ -67,6 +71,7 @@ async def test_every_kind_of_row_is_told(store: Store) -> None:
         "conversation": 1,
         "item": 2,
         "record": 1,
+        "prompt": 2,
         "usage": 2,
     }
     assert kinds["project"][0]["project"]["name"] == "said"
@@ -80,6 +85,8 @@ async def test_every_kind_of_row_is_told(store: Store) -> None:
     assert talk["conversation"]["metadata"] == {"m": "said"} and len(talk["items"]) == 3
     assert {row["item"]["role"] for row in kinds["item"]} == {"user", "assistant"}  # of the root, which was deleted
     assert (kinds["record"][0]["key"], kinds["record"][0]["body"]) == ("said", {"said": "said"})
+    assert [row["prompt"]["version"] for row in kinds["prompt"]] == [1, 2]
+    assert kinds["prompt"][0]["prompt"]["fields"] == {"instructions": "said"}
     assert {(row["status"], row["model"], row["output_tokens"]) for row in kinds["usage"]} == {
         ("completed", "said", 20),
         (None, "m", 100),

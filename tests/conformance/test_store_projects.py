@@ -20,6 +20,7 @@ from antiphon.core.accounts import UsageQuery
 from antiphon.core.items import Item, Message
 from antiphon.core.ports import Chunk, Claim, Conversation, Opening, PageQuery, Record, StaleEpoch, Store
 from antiphon.core.problems import Problem
+from antiphon.core.templates import Template
 from tests.conformance.engines import started
 from tests.store.accounts import a_key, a_project, charged, settled
 from tests.store.made import Clock, assistant, beginning, begun, chunk, ended, new, told, user
@@ -293,6 +294,17 @@ class Apart(RuleBasedStateMachine):
         self.ask(project, lambda store: store.charge(row))
         self.each(lambda store: store.settle_lost(self.clock.now + 1))
 
+    # Prompts
+
+    @rule(project=PROJECT, name=KEY, version=st.integers(1, 3), text=TEXT)
+    def keep_prompt(self, project: str, name: str, version: int, text: str) -> None:
+        made = Template(id=name, version=version, created_at=1, fields={"instructions": text})
+        self.ask(project, lambda store: store.keep_prompt(project, made))
+
+    @rule(project=PROJECT, name=KEY)
+    def forget_prompt(self, project: str, name: str) -> None:
+        self.ask(project, lambda store: store.forget_prompt(project, name))
+
     # Time, and the end of it all
 
     @rule(seconds=st.integers(1, 15), sweeps=st.integers(0, 2))
@@ -313,6 +325,7 @@ class Apart(RuleBasedStateMachine):
         self.ask(project, lambda store: store.usage(query))
         self.ask(project, lambda store: _lines(store, project))
         self.ask(project, lambda store: _accounts(store, project))
+        self.ask(project, lambda store: store.prompts(project))
         for run in self.known:
             self.ask(project, lambda store, run=run: store.get(project, run))  # type: ignore[misc]  # a default binds
             self.ask(project, lambda store, run=run: store.history(project, run))  # type: ignore[misc]  # as above

@@ -62,7 +62,7 @@ async def test_an_old_database_is_brought_up_to_date_and_keeps_what_it_holds(tmp
     async with running(tmp_path) as store:
         name = await turn(store, "q", "a")
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:  # as the first version left it
-        first, rest = migrations()[0], ("project", "api_key", "mark", "ledger", "ledger_hour")
+        first, rest = migrations()[0], ("project", "api_key", "mark", "ledger", "ledger_hour", "prompt")
         connection.executescript("".join(f"DROP TABLE {table};" for table in rest) + "PRAGMA user_version = 1;")
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert tables == {table for table in tables if f"CREATE TABLE {table} (" in first}

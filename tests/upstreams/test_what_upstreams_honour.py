@@ -121,7 +121,7 @@ BOTH: Column = {
     "metadata": H,
     "user": Carried({"user": "u"}),
     "safety_identifier": Carried({"safety_identifier": "s"}),
-    "prompt": Refused(LATER, "prompt"),
+    "prompt": H,
     "include": H,
     "prompt_cache_key": Carried({"prompt_cache_key": "k"}),
     "service_tier default": Carried({"service_tier": "default"}),

@@ -9,6 +9,7 @@ from antiphon.access.idempotency import GONE, Ticket
 from antiphon.api.exchange import JSON_TYPE, Exchange
 from antiphon.api.house import House
 from antiphon.api.idempotent import claim
+from antiphon.api.prompts import resolved
 from antiphon.api.responses import ignored_header, prepared, require_json
 from antiphon.contract.decode import parse
 from antiphon.core.problems import Problem
@@ -24,8 +25,9 @@ async def compact(house: House, exchange: Exchange) -> None:
     ticket = await claim(house, exchange, parse(raw))
     assert ticket is None or isinstance(ticket, Ticket), "an answer that is not kept is not given again"
     try:
-        request = _window(exchange.contract.read(raw))
-        response = await _made(house, exchange, request, len(raw))
+        body = await resolved(house, exchange, raw)
+        request = _window(exchange.contract.read(body))
+        response = await _made(house, exchange, request, len(body))
         if ticket is not None:
             await ticket.led_to(GONE)
     except BaseException:

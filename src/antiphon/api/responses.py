@@ -12,6 +12,7 @@ from antiphon.api.house import House
 from antiphon.api.idempotent import REPLAYED, claim
 from antiphon.api.limits import reserve
 from antiphon.api.models import offered
+from antiphon.api.prompts import resolved
 from antiphon.api.sse import Projection, stream
 from antiphon.contract.decode import parse
 from antiphon.core.items import JSON
@@ -66,7 +67,8 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
     """`POST /responses/input_tokens`: counted, nothing is run."""
     require_json(exchange)
     default = next((info.id for info in house.models.list()), "")
-    request = exchange.contract.measure(await exchange.body(house.max_body), default)
+    body = await resolved(house, exchange, await exchange.body(house.max_body))
+    request = exchange.contract.measure(body, default)
     _offered(house, exchange, request.model)
     _follow(house, exchange, request)
     count = await house.prompting.count(request, exchange.project)
@@ -78,7 +80,8 @@ async def input_tokens(house: House, exchange: Exchange) -> None:
 
 async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
     """The run that a body asks for, with its account. Raises `Problem`; then nothing is taken."""
-    return await prepared(house, exchange, exchange.contract.read(raw), len(raw))
+    body = await resolved(house, exchange, raw)
+    return await prepared(house, exchange, exchange.contract.read(body), len(body))
 
 
 async def prepared(house: House, exchange: Exchange, request: Request, size: int) -> Run:

@@ -8,7 +8,19 @@ from typing import Any, NamedTuple
 
 from starlette.routing import Match, Route
 
-from antiphon.api import admin, admin_keys, compaction, conversations, models, page, responses, retrieval, status, usage
+from antiphon.api import (
+    admin,
+    admin_keys,
+    compaction,
+    conversations,
+    models,
+    page,
+    prompts,
+    responses,
+    retrieval,
+    status,
+    usage,
+)
 from antiphon.api.exchange import Scope
 from antiphon.api.gate import Need
 from antiphon.contract.contract import DEFAULT, Contract
@@ -35,6 +47,12 @@ BELOW: list[tuple[str, str, Need, Feature | None, Endpoint]] = [
     ("GET", _ITEMS, "read", "conversations", conversations.list_items),
     ("GET", f"{_ITEMS}/{{item_id}}", "read", "conversations", conversations.one_item),
     ("DELETE", f"{_ITEMS}/{{item_id}}", "responses", "conversations", conversations.delete_item),
+    ("POST", "/prompts", "responses", "prompts", prompts.create),
+    ("GET", "/prompts", "read", "prompts", prompts.listing),
+    ("GET", "/prompts/{prompt_id}", "read", "prompts", prompts.retrieve),
+    ("POST", "/prompts/{prompt_id}", "responses", "prompts", prompts.add_version),
+    ("DELETE", "/prompts/{prompt_id}", "responses", "prompts", prompts.delete),
+    ("GET", "/prompts/{prompt_id}/versions", "read", "prompts", prompts.versions),
     ("GET", "/models", "read", "models", models.listing),
     ("GET", "/models/{name:path}", "read", "models", models.one),
     ("GET", "/openapi.json", "read", None, status.openapi),

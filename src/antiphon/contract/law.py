@@ -85,9 +85,9 @@ class EventRule(Struct, frozen=True, forbid_unknown_fields=True):
     dropped: list[str] = []
 
 
-Feature = Literal["retrieve", "state", "conversations", "models", "compaction", "administration"]
+Feature = Literal["retrieve", "state", "conversations", "models", "compaction", "prompts", "administration"]
 """`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from.
-`compaction`: a window to go on from."""
+`compaction`: a window to go on from. `prompts`: requests that are kept, in versions."""
 
 
 class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import Request
 from antiphon.core.response import Response
 from antiphon.core.signals import Signal
+from antiphon.core.templates import Templates
 
 Turn: TypeAlias = AsyncIterator[Sequence[Delta]]
 """What a model says in one turn, in batches as they come. `aclose()` stops the model within a second."""
@@ -216,8 +217,7 @@ class Responses(Protocol):
         ...
 
     async def get(self, project: str, response_id: str) -> Response | None:
-        """The response as it was kept last, or None. A background run that is still going on: with the
-        output that the chunks tell."""
+        """The response as it was kept last, or None; of a background run that goes on, with what its chunks tell."""
         ...
 
     async def history(self, project: str, response_id: str) -> list[Item] | None:
@@ -331,7 +331,7 @@ class Records(Protocol):
         ...
 
 
-class Store(Responses, Conversations, Queue, Records, Roster, Ledger, Holdings, Protocol):
+class Store(Responses, Conversations, Queue, Records, Templates, Roster, Ledger, Holdings, Protocol):
     """An engine that keeps everything."""
 
     async def start(self) -> None:

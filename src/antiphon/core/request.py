@@ -189,6 +189,7 @@ class Request(Struct, kw_only=True):
     user: str | UnsetType = UNSET
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt: JSON | UnsetType = UNSET
     ignored: list[str] = []
     passed: tuple[str, ...] = ()
     beyond: dict[str, JSON] = {}

@@ -91,6 +91,7 @@ class Response(Struct, kw_only=True):
     parallel_tool_calls: bool = True
     previous_response_id: str | None = None
     conversation: ConversationRef | UnsetType = UNSET
+    prompt: JSON | UnsetType = UNSET
     prompt_cache_key: str | None = None
     reasoning: ReasoningOptions = ReasoningOptions()
     safety_identifier: str | None = None
@@ -129,6 +130,7 @@ def respond(request: Request, *, id: str, created_at: int) -> Response:
         parallel_tool_calls=request.parallel_tool_calls,
         previous_response_id=request.previous_response_id,
         conversation=ConversationRef(request.conversation) if request.conversation else UNSET,
+        prompt=request.prompt,
         prompt_cache_key=request.prompt_cache_key,
         reasoning=request.reasoning,
         safety_identifier=request.safety_identifier,

@@ -12,6 +12,7 @@ from antiphon.core.accounts import Charge, Key, Limits, Project, Scope, Settleme
 from antiphon.core.items import AnyItem
 from antiphon.core.ports import Chunk, Conversation, Record
 from antiphon.core.response import Response
+from antiphon.core.templates import Template
 from antiphon.core.wire import encode
 
 
@@ -68,6 +69,12 @@ class ItemLine(Line, kw_only=True):
     """An item that stands in no response and no conversation any more, but in the history of one."""
 
     item: AnyItem
+
+
+class PromptLine(Line, kw_only=True):
+    """A version of a prompt."""
+
+    prompt: Template
 
 
 class RecordLine(Line, kw_only=True):

@@ -25,20 +25,31 @@ from antiphon.core.ports import (
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
 from antiphon.core.wire import decode_response, pack
-from antiphon.store.exported import ConversationLine, ItemLine, Line, ResponseLine, events_line, line, record_line
+from antiphon.store.exported import (
+    ConversationLine,
+    ItemLine,
+    Line,
+    PromptLine,
+    ResponseLine,
+    events_line,
+    line,
+    record_line,
+)
 from antiphon.store.memory_accounts import MemoryRoster
 from antiphon.store.memory_ledger import End, MemoryLedger
+from antiphon.store.memory_prompts import MemoryTemplates
 from antiphon.store.memory_rows import Held, Row, claim_of, expired, items_of, page_of, response_of
 from antiphon.store.memory_turns import Items, Kept, Turn
 from antiphon.store.rules import BATCH, JOINS, RECORD_LIFE, locked, no_conversation, no_parent
 
 
-class MemoryStore(MemoryRoster, MemoryLedger):
+class MemoryStore(MemoryRoster, MemoryLedger, MemoryTemplates):
     """Keeps at most `capacity` responses: past that, the oldest that has ended goes, of the project that has most."""
 
     def __init__(self, capacity: int = 10_000, clock: Callable[[], float] = time.time) -> None:
         MemoryRoster.__init__(self, clock)
         MemoryLedger.__init__(self)
+        MemoryTemplates.__init__(self)
         self._capacity = capacity
         self._clock = clock
         self._items = Items()
@@ -210,7 +221,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
 
     async def purge(self, project: str) -> int:
         """Forget every row of a project, for good."""
-        gone = self._purge_accounts(project) + self._purge_ledger(project)
+        gone = self._purge_accounts(project) + self._purge_ledger(project) + self._purge_prompts(project)
         for row in list(self._owned.get(project, {}).values()):
             self._forget(row)
             gone += 1
@@ -254,6 +265,7 @@ class MemoryStore(MemoryRoster, MemoryLedger):
         for (owner, scope, key), record in self._records.items():
             if owner == project:
                 yield record_line(scope, key, record)
+        yield from (PromptLine(prompt=one) for one in self._every(project))
         yield from self._ledger_lines(project)
 
     # What the ledger asks

@@ -3,7 +3,7 @@
 Knows nothing of engines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from antiphon.core.items import Item
 from antiphon.core.ports import Chunk
 from antiphon.core.problems import Problem
 from antiphon.core.response import Response
+from antiphon.core.templates import Template
 from antiphon.core.wire import decode_event
 
 RECORD_LIFE = 86_400
@@ -21,6 +22,11 @@ BATCH = 50
 """How many rows of a kind one sweep forgets at most, so that nobody waits long for it."""
 JOINS = frozenset({"completed", "incomplete"})
 """The ends with which a response joins its conversation (protocol §1.1)."""
+
+
+def newest_of_each(templates: Iterable[Template]) -> list[Template]:
+    """Of versions in order the last of each prompt, the greatest id first."""
+    return sorted({one.id: one for one in templates}.values(), key=lambda one: one.id, reverse=True)
 
 
 def no_parent(response_id: str) -> Problem:

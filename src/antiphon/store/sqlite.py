@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from antiphon.core.items import Item
 from antiphon.core.ports import Chunk, Claim, Conversation, Opening, Page, PageQuery, Record
 from antiphon.core.response import Response
+from antiphon.core.templates import Template
 from antiphon.core.wire import pack
 from antiphon.store import sqlite_conversations as conversations
 from antiphon.store import sqlite_holdings as holdings
+from antiphon.store import sqlite_prompts as prompts
 from antiphon.store import sqlite_queue as runs
 from antiphon.store import sqlite_responses as responses
 from antiphon.store import sqlite_retention as retention
@@ -175,6 +177,28 @@ class SqliteStore(SqliteBooks):
     async def withdraw(self, project: str, scope: str, key: str) -> None:
         """Forget a record."""
         await self._submit(retention.withdraw, project, scope, key)
+
+    # Prompts
+
+    async def keep_prompt(self, project: str, template: Template) -> bool:
+        """Keep a version."""
+        return await self._submit(prompts.keep, project, template)
+
+    async def prompt(self, project: str, prompt_id: str, version: int | None) -> Template | None:
+        """That version, or the newest."""
+        return await self._read(prompts.prompt, project, prompt_id, version)
+
+    async def prompts(self, project: str) -> list[Template]:
+        """The newest version of each."""
+        return await self._read(prompts.newest, project)
+
+    async def prompt_versions(self, project: str, prompt_id: str) -> list[Template]:
+        """Every version, the newest first."""
+        return await self._read(prompts.versions, project, prompt_id)
+
+    async def forget_prompt(self, project: str, prompt_id: str) -> bool:
+        """Forget every version."""
+        return await self._submit(prompts.forget, project, prompt_id)
 
     # Holdings
 

@@ -17,6 +17,7 @@ from antiphon.store.exported import (
     ItemLine,
     Line,
     ProjectLine,
+    PromptLine,
     ResponseLine,
     UsageLine,
     events_line,
@@ -27,12 +28,13 @@ from antiphon.store.rules import fresh_default, without
 from antiphon.store.sql import statements
 from antiphon.store.sqlite_accounts import every_key, keep_key, keep_project, key_of
 from antiphon.store.sqlite_conversations import turns
+from antiphon.store.sqlite_prompts import every
 from antiphon.store.sqlite_responses import chunks, get
 from antiphon.store.sqlite_threads import INPUT, Place, Writing, side
 
 SQL = statements("holdings")
 BY_THREAD = ("chunk", "entry", "fork", "doomed")
-BY_PROJECT = ("item", "response", "conversation", "record", "ledger", "ledger_hour", "api_key", "project")
+BY_PROJECT = ("item", "response", "conversation", "record", "prompt", "ledger", "ledger_hour", "api_key", "project")
 
 
 def lines(c: sqlite3.Connection, project: str) -> Iterator[Line]:
@@ -47,6 +49,7 @@ def lines(c: sqlite3.Connection, project: str) -> Iterator[Line]:
     yield from (ItemLine(item=unpack_item(row[0])) for row in c.execute(SQL["hidden"], (project,)))
     for scope, key, *record in c.execute(SQL["records"], (project,)):
         yield record_line(scope, key, Record(*record))
+    yield from (PromptLine(prompt=one) for one in every(c, project))
     yield from (_usage(row) for row in c.execute(SQL["usage"], (project,)))
 
 

@@ -67,6 +67,9 @@ DELETE FROM conversation WHERE project = ?;
 -- name: purge_record
 DELETE FROM record WHERE project = ?;
 
+-- name: purge_prompt
+DELETE FROM prompt WHERE project = ?;
+
 -- name: purge_ledger
 DELETE FROM ledger WHERE project = ?;
 
