@@ -188,6 +188,8 @@ async def test_a_model_that_is_not_served_is_refused_before_anything_is_taken() 
         await counter.accounts.reserve(ASKING, Request(model="other"), "resp_1", 5)
     assert found.value.code == "model_not_found"
     assert (await counter.left()).remaining_requests == 1
+    gone = await counter.accounts.standing(ASKING, "other")
+    assert gone is not None and gone.remaining_requests == 1
 
 
 async def test_a_store_that_cannot_write_is_told_and_frees_what_was_reserved() -> None:

@@ -89,6 +89,14 @@ async def test_the_soft_bound_warns_once_it_is_passed(clock: Clock) -> None:
     assert warning is not None and "1.5" in warning and warning.isascii()
 
 
+async def test_amounts_are_told_as_a_person_writes_them(clock: Clock) -> None:
+    budgets = Budgets(MemoryStore(), clock)
+    spent = await held(budgets, Budget(hard=1e9), 0)
+    budgets.settle(P, spent, 1_234_567.5)
+    message = await refused(budgets, Budget(hard=0.000_25), 20)
+    assert "is 0.00025 a month: 1234567.5 are spent, 0 are held" in message and "may cost 20." in message
+
+
 async def test_a_month_begins_with_nothing_spent(clock: Clock) -> None:
     budgets = Budgets(MemoryStore(), clock)
     before = await held(budgets, HARD, 9)

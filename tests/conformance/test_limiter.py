@@ -50,6 +50,7 @@ async def test_requests_of_a_minute_and_of_a_day_are_bounded(made: Made) -> None
         problem = await refused(limiter, limits)
         assert problem.retry_after is not None and span <= problem.retry_after <= span + PIECE[span]
         assert "limit 3" in problem.message and "'s'" in problem.message and problem.retry is None
+        assert f"Try again in {math.ceil(problem.retry_after)} s." in problem.message
         clock.now += span / 2
         await refused(limiter, limits)
         clock.now += span / 2 + PIECE[span]

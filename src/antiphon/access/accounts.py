@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from antiphon.access.budgets import Budgets, Hold
 from antiphon.access.directory import Directory
 from antiphon.core.accounts import Budget, Charge, Ledger, Limiter, Principal, Settlement, Standing
-from antiphon.core.ports import Models, Telemetry
+from antiphon.core.ports import ModelInfo, Models, Telemetry
 from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
@@ -97,15 +97,23 @@ class Accounts:
         return account
 
     async def standing(self, principal: Principal, model: str | None = None) -> Standing | None:
-        """How a principal stands, for one model or for all together; None where nothing limits it."""
-        quotas = self._directory.quotas(principal, None if model is None else self._models.info(model).id)
+        """How a principal stands, for one model or for all together; None where nothing limits it.
+
+        A model that is not served any more has no limits of its own.
+        """
+        info = None if model is None else self._info(model)
+        quotas = self._directory.quotas(principal, None if info is None else info.id)
         return await self._books.limiter.standing(quotas) if quotas else None
 
     def _prices(self, model: str) -> Prices:
+        info = self._info(model)
+        return Prices() if info is None else info.prices
+
+    def _info(self, model: str) -> ModelInfo | None:
         try:
-            return self._models.info(model).prices
-        except Problem:  # it is not served any more
-            return Prices()
+            return self._models.info(model)
+        except Problem:
+            return None
 
 
 class RunAccount:

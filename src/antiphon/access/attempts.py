@@ -3,6 +3,7 @@
 Knows nothing of keys: of each it sees the digest only.
 """
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -41,7 +42,7 @@ class Attempts:
             raise Problem(
                 429,
                 "too_many_attempts",
-                f"Too many wrong API keys came from this address. Try again in {max(1, round(wait))} s.",
+                f"Too many wrong API keys came from this address. Try again in {math.ceil(wait)} s.",
                 retry_after=wait,
             )
 

@@ -59,7 +59,7 @@ class Budgets:
         purse.held += cost
         warning = None
         if budget.soft is not None and purse.spent > budget.soft:
-            warning = f"spent {purse.spent:.6g} this month, beyond the soft budget of {budget.soft:.6g}"
+            warning = f"spent {_amount(purse.spent)} this month, beyond the soft budget of {_amount(budget.soft)}"
         return Hold(project, purse.month, cost, warning)
 
     def settle(self, project: str, hold: Hold | None, cost: float) -> None:
@@ -107,7 +107,13 @@ def _used_up(project: str, hard: float, purse: _Purse, cost: float) -> Problem:
     return Problem(
         429,
         "insufficient_quota",
-        f"The budget of project '{project}' is {hard:.6g} a month: {purse.spent:.6g} are spent, {purse.held:.6g} are "
-        f"held for responses that are being made, and this request may cost {cost:.6g}.",
+        f"The budget of project '{project}' is {_amount(hard)} a month: {_amount(purse.spent)} are spent, "
+        f"{_amount(purse.held)} are held for responses that are being made, and this request may cost "
+        f"{_amount(cost)}.",
         retry=False,
     )
+
+
+def _amount(value: float) -> str:
+    """An amount for a person: to the millionth, without zeros that say nothing."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

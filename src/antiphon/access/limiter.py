@@ -7,6 +7,7 @@ So no span of a minute, or of a day, ever has more than allowed, wherever it beg
 wait at most a piece longer than a clock without pieces would say.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -254,7 +255,7 @@ def _refusal(lacks: list[_Lack]) -> Problem:
     message = f"Rate limit reached for {message}"
     if wait is None:
         return Problem(429, "rate_limit_exceeded", message, retry=False)
-    message = f"{message}. Try again in {wait:.3g} s."
+    message = f"{message}. Try again in {math.ceil(wait)} s."
     return Problem(429, "rate_limit_exceeded", message, retry_after=wait)
 
 
