@@ -50,11 +50,10 @@ def test_it_opens_for_nobody_else(sealer: Sealer, project: str, kind: str) -> No
     refused(sealer, project, kind, SEALER.seal("p", "reasoning", THOUGHT))
 
 
-@given(st.data())
-def test_a_blob_that_was_changed_anywhere_is_refused(data: st.DataObject) -> None:
-    text = SEALER.seal("p", "reasoning", THOUGHT)
-    place = data.draw(st.integers(0, len(text) - 1))
-    other = data.draw(st.sampled_from("ABCxyz019-_=+/ \n\x00é").filter(lambda letter: letter != text[place]))
+@given(st.integers(0, len(SEALER.seal("p", "reasoning", THOUGHT)) - 1), st.sampled_from("ABCxyz019-_=+/ \n\x00é"))
+def test_a_blob_that_was_changed_anywhere_is_refused(place: int, letter: str) -> None:
+    text = SEALER.seal("p", "reasoning", THOUGHT)  # another each time: what is drawn must not depend on it
+    other = letter if letter != text[place] else "."
     refused(SEALER, "p", "reasoning", text[:place] + other + text[place + 1 :])
     refused(SEALER, "p", "reasoning", text[:place])
     refused(SEALER, "p", "reasoning", text + other)
