@@ -219,6 +219,9 @@ EDGES: list[Schema] = [
     {"minimum": 3},
     {"maxLength": 2},
     {"type": "string", "contentEncoding": "base64", "maxLength": 3},
+    *({"type": "string", "format": name} for name in FORMATS),
+    {"type": "string", "format": "uri", "pattern": "^https:", "maxLength": 20},
+    {"format": "uri", "allOf": [{"minLength": 9}]},
 ]
 """Schemas that can be enforced whole, with what the generator does not draw: no bounds, old drafts, and the like."""
 

@@ -209,6 +209,13 @@ async def test_whole_answers_fit_their_schemas(model: LlamaModel, schema: Any) -
     await whole_answers_fit(model, schema)
 
 
+@pytest.mark.parametrize("schema", schemas.EDGES)
+async def test_the_engine_knows_all_that_is_given_to_it(model: LlamaModel, schema: Any) -> None:
+    """It says nothing where it does not, and leaves the text free."""
+    form = JsonSchemaFormat(name="thing", schema=schema, strict=True)
+    await all_of(await model.open(rendered(asked(form=form), 4)))
+
+
 @settings(max_examples=30)
 @given(schema=schemas.unenforceable())
 async def test_unenforceable_schemas_are_refused(model: LlamaModel, schema: Any) -> None:

@@ -45,7 +45,16 @@ _UNENFORCED = frozenset(
 )
 """Keywords that constrain, and that no grammar here can hold."""
 
-_FORMATS = frozenset({"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"})
+_FORMATS = frozenset({"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"})
+_CHARACTER = "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
+_AS_PATTERN = {
+    "uri": "^[A-Za-z][A-Za-z0-9+.-]*:"
+    f"(//[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{{1,4}})?(/{_CHARACTER}*)*|/?{_CHARACTER}+(/{_CHARACTER}*)*)"
+    rf"(\?({_CHARACTER}|[/?])*)?(#({_CHARACTER}|[/?])*)?$"
+}
+"""Formats that the llguidance inside the engine does not know, though the library beside it does: the engine would
+leave all of the schema's text free. A regular expression says the same, or less (RFC 3986, without users)."""
+
 _UNENFORCED_FORMATS = frozenset(
     {
         "idn-email",
@@ -215,6 +224,9 @@ def _strip(part: dict[str, JSON], path: Path, left_out: list[LeftOut]) -> None:
         if not (key == "uniqueItems" and value is False):
             left_out.append(LeftOut(pointer((*path, key)), "this keyword can't be enforced"))
     form = part.get("format")
+    if form in _AS_PATTERN:
+        rule = {"pattern": _AS_PATTERN[form]}
+        part.update({"allOf": [*part.get("allOf", []), rule]} if "pattern" in part else rule)
     if form is not None and form not in _FORMATS:
         del part["format"]
         if form in _UNENFORCED_FORMATS:
