@@ -3,7 +3,7 @@
 Knows nothing of requests, and nothing of the prompt in which a schema stands.
 
 The engine ignores in silence what it can't do, so nothing goes to it that llguidance, the library
-inside it, has not compiled here first.
+inside it, has not compiled here first, in the engine's own version.
 """
 
 import json
@@ -52,8 +52,7 @@ _AS_PATTERN = {
     f"(//[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{{1,4}})?(/{_CHARACTER}*)*|/?{_CHARACTER}+(/{_CHARACTER}*)*)"
     rf"(\?({_CHARACTER}|[/?])*)?(#({_CHARACTER}|[/?])*)?$"
 }
-"""Formats that the llguidance inside the engine does not know, though the library beside it does: the engine would
-leave all of the schema's text free. A regular expression says the same, or less (RFC 3986, without users)."""
+"""Formats that llguidance does not know, and that a regular expression can say (RFC 3986, without users)."""
 
 _UNENFORCED_FORMATS = frozenset(
     {
