@@ -90,7 +90,7 @@ def silent(signal: Signal) -> None:
 @asynccontextmanager
 async def loaded(small_model: Path, template: str) -> AsyncIterator[LlamaModel]:
     with thinker(small_model, template) as path:
-        model = LlamaModel("thinker", path, LlamaOptions(context=2048, slots=1, niceness=0), silent)
+        model = LlamaModel("thinker", path, LlamaOptions(context=2048, slots=1, niceness=0, load_seconds=120), silent)
         await model.start()
         try:
             yield model

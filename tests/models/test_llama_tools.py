@@ -90,7 +90,7 @@ def silent(signal: Signal) -> None:
 
 @pytest.fixture(scope="module")
 async def model(small_model: Path) -> AsyncIterator[LlamaModel]:
-    model = LlamaModel("small", small_model, LlamaOptions(context=4096, slots=1, niceness=0), silent)
+    model = LlamaModel("small", small_model, LlamaOptions(context=4096, slots=1, niceness=0, load_seconds=120), silent)
     await model.start()
     try:
         yield model
