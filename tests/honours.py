@@ -278,11 +278,12 @@ def in_background(place: Place, asked: Ask) -> None:
 
 def of_a_prompt(place: Place, asked: Ask) -> None:
     """What the prompt says is read before the input."""
-    body = json.dumps({"instructions": "Answer {{name}} kindly, and in few words only."}).encode()
+    brief = " Be brief and clear, and stay with what was asked." * 6  # longer than what a template says by itself
+    body = json.dumps({"instructions": "Answer {{name}} kindly." + brief}).encode()
     prompt = ask(place.server, "POST", "/v1/prompts", body).json()
     named = {"prompt": {"id": prompt["id"], "variables": {"name": "Ada"}}}
     response = place.say(asked | named)
-    assert response["instructions"] == "Answer Ada kindly, and in few words only."
+    assert response["instructions"] == "Answer Ada kindly." + brief
     assert response["usage"]["input_tokens"] > place.say(asked)["usage"]["input_tokens"] + 5
 
 

@@ -7,7 +7,7 @@ import pytest
 from antiphon.core.accounts import Limits, Project, UsageQuery
 from antiphon.models.scripted import words
 from tests.asgi import Entry, Rooms, serving
-from tests.openapi import check_compaction
+from tests.openapi import check_compaction, check_resource
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +37,30 @@ async def test_what_the_user_said_stands_before_one_compaction() -> None:
     assert item.keys() == {"type", "id", "encrypted_content"} and item["id"].startswith("cmp_")
     assert FACT not in item["encrypted_content"]
     assert answer["usage"]["output_tokens"] == len(words(FACT))
+
+
+@pytest.mark.parametrize("base", ["/v1", "/openresponses/v1"])
+async def test_compact_response_and_compact_missing_model(base: str) -> None:
+    """The checks of the Open Responses suite of these names (compliance.md), and what follows them."""
+    said = [{"type": "message", "role": role, "content": "My name is Alice."} for role in ("user", "assistant")]
+    async with serving() as rooms:
+        body = {"model": "scripted", "prompt_cache_key": "k", "input": said}
+        window = (await rooms.ask("POST", f"{base}/responses/compact", body)).json()
+        check_compaction(window)
+        assert [item["type"] for item in window["output"]] == ["message", "compaction"]
+        further = {"model": "scripted", "input": [*window["output"], said[0]], "tools": []}
+        response = (await rooms.ask("POST", f"{base}/responses", further)).json()
+        check_resource(response)
+        assert response["status"] == "completed"
+        del body["model"]
+        assert (await rooms.ask("POST", f"{base}/responses/compact", body)).status == 400
+
+
+async def test_usage_has_the_contract_s_names() -> None:
+    async with serving() as rooms:
+        body = {"model": "scripted", "input": TALK}
+        usage = (await rooms.ask("POST", "/infinityblue/v1/responses/compact", body)).json()["usage"]
+        assert usage["prompt_tokens"] == usage["input_tokens"] > 0
 
 
 async def test_a_conversation_goes_on_from_it() -> None:

@@ -11,6 +11,7 @@ from antiphon.core.ports import Turn
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
 from antiphon.models.scripted import ScriptedModel, text_of, words
+from antiphon.runs import compacting
 from antiphon.store.sqlite import SqliteStore
 from tests.asgi import Rooms, script, serving, until
 
@@ -218,10 +219,28 @@ async def test_what_does_not_open_is_refused_where_it_stands() -> None:
         assert kept.error() == (400, "invalid_encrypted_content", "items[1].encrypted_content")
 
 
+async def test_what_is_too_large_for_a_blob_goes_with_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compacting, "LARGEST", 6000)
+    model = Recorded()
+    words_of_many_letters = [{"role": "user", "content": f"a{n} {'x' * 2000}"} for n in range(5)]
+    developer = {"role": "developer", "content": "d" * 7000}
+    trigger = {"type": "compaction_trigger"}
+    async with serving(None, model) as rooms:
+        made = await rooms.made([*words_of_many_letters, trigger])
+        await rooms.made([*made["output"], {"role": "user", "content": "q"}])
+        assert [text_of(item)[:2] for item in model.prompts[-1].items] == ["a3", "a4", "q"]
+        answer = await rooms.create([developer, {"role": "user", "content": "q"}, trigger])
+        assert answer.error() == (413, "request_too_large", "input")
+        talk = [{"role": "assistant", "content": "w " * 1100}, {"role": "user", "content": "x" * 7000}]
+        assert kinds(await rooms.made(talk, context_management=MANAGED)) == ["message"]
+
+
 async def test_a_trigger_elsewhere_is_refused() -> None:
     async with serving() as rooms:
         answer = await rooms.create([{"type": "compaction_trigger"}, {"role": "user", "content": "q"}])
         assert answer.error() == (400, "invalid_value", "input[0].type")
+        kept = await rooms.ask("POST", "/v1/conversations", {"items": [{"type": "compaction_trigger"}]})
+        assert kept.error() == (400, "invalid_value", "items[0].type")
 
 
 async def test_a_model_that_breaks_while_it_sums_up_refuses_the_request() -> None:

@@ -14,7 +14,7 @@ from antiphon.api.responses import ignored_header, prepared, require_json
 from antiphon.contract.decode import parse
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
-from antiphon.core.response import Response, Usage
+from antiphon.core.response import Response
 from antiphon.core.wire import encode
 
 
@@ -36,14 +36,9 @@ async def compact(house: House, exchange: Exchange) -> None:
         raise
     if ticket is not None:
         ticket.over()
-    told = {
-        "id": response.id,
-        "object": "response.compaction",
-        "created_at": response.created_at,
-        "output": exchange.contract.items(response.output),
-        "usage": response.usage or Usage(),
-    }
-    await exchange.answer(200, [JSON_TYPE, *ignored_header(request.ignored)], encode(told))
+    told = parse(exchange.contract.response(response))  # its items and its usage have the contract's shape
+    window = {name: told[name] for name in ("id", "created_at", "output", "usage")} | {"object": "response.compaction"}
+    await exchange.answer(200, [JSON_TYPE, *ignored_header(request.ignored)], encode(window))
 
 
 def _window(request: Request) -> Request:

@@ -12,14 +12,17 @@ from msgspec.structs import replace
 from antiphon.core import compaction as c
 from antiphon.core import deltas as d
 from antiphon.core import estimates
-from antiphon.core.items import Compaction, Item
+from antiphon.core.items import Compaction, Item, Passed
 from antiphon.core.ports import Models, Sealer
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, render
 from antiphon.core.request import ReasoningOptions, Request, Text, TextFormat
+from antiphon.core.wire import pack
 
 UNKNOWN = 100_000
 """Tokens at which a conversation is compacted where neither the request nor the model says a number."""
+LARGEST = 7 * 1024 * 1024
+"""Bytes of what one compaction holds: a blob has an end (`access.sealing`)."""
 SHORTEST = 256
 """Tokens that a summary may have at least."""
 
@@ -67,8 +70,11 @@ class Compacting:
         return Past(None, without(before))
 
     def check(self, project: str, items: list[Item], place: str) -> None:
-        """See that every compaction opens. Raises `Problem` 400 where one does not."""
+        """See that every compaction opens, and that none is asked for. Raises `Problem` 400."""
         for number, item in enumerate(items):
+            if isinstance(item, Passed) and item.type == c.TRIGGER:
+                message = f"'{c.TRIGGER}' asks a request for something; it is no item of a conversation."
+                raise Problem(400, "invalid_value", message, param=f"{place}[{number}].type")
             if isinstance(item, Compaction):
                 self._open(project, item, f"{place}[{number}].encrypted_content")
 
@@ -91,8 +97,12 @@ class Compacting:
         """The compaction of what came before; None where nothing would become shorter. Raises `Problem` as a turn."""
         threshold = self.threshold(request)
         split = await self._split(request, matter, threshold // 2)
-        if not split.gone and request.compacts is None:
+        too_large = _size([*split.kept, *split.tail]) > LARGEST
+        if request.compacts is None and (too_large or not split.gone):
             return None
+        if too_large:
+            message = f"What the developer said has more than {LARGEST} bytes, the most that a compaction holds."
+            raise Problem(413, "request_too_large", message, param="input")
         usage: list[d.UsageDelta] = []
         summary = matter.summary
         if split.gone:
@@ -123,7 +133,8 @@ class Compacting:
             tail = len(items)
             left = half - (await self._tokens(request, items[held : held + 1]))
         users = [item for item in items[:held] if c.is_users(item)]
-        low, high = 0, len(users)
+        bare = c.split(items, len(users), held, tail)
+        low, high = _beyond(users, LARGEST - _size([*bare.kept, *bare.tail])), len(users)
         while low < high:
             middle = (low + high) // 2
             if await self._tokens(request, users[middle:]) <= left:
@@ -190,6 +201,20 @@ class Compacting:
 
     def _context(self, model: str) -> int:
         return self._models.info(model).context
+
+
+def _size(items: list[Item]) -> int:
+    """The bytes of some items."""
+    return sum(len(pack(item)) for item in items)
+
+
+def _beyond(users: list[Item], room: int) -> int:
+    """How many of the oldest messages have to go, so that the others have at most `room` bytes."""
+    for place in range(len(users) - 1, -1, -1):
+        room -= len(pack(users[place]))
+        if room < 0:
+            return place + 1
+    return 0
 
 
 def without(items: list[Item]) -> list[Item]:
