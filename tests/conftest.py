@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from antiphon.models import catalogue
 from antiphon.models.pull import fetch
+from antiphon.settings import data_folder
 from tests.served import Server, running, serving
 
 settings.register_profile(
@@ -63,6 +64,15 @@ def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 def models_folder() -> Path:
     """The folder of real models that the tests share and keep: ANTIPHON_TEST_MODELS, else `.models` beside them."""
     return Path(os.environ.get("ANTIPHON_TEST_MODELS") or Path(__file__).parents[1] / ".models")
+
+
+@pytest.fixture(scope="session")
+def default_models(models_folder: Path) -> Path:
+    """The folder that has the default model, which is not fetched for a test."""
+    for folder in (models_folder, catalogue.folder(data_folder())):
+        if catalogue.locate(catalogue.load().default, folder) is not None:
+            return folder.resolve()
+    pytest.skip("the default model has not been fetched; `make soak` fetches it")
 
 
 @pytest.fixture(scope="session")

@@ -8,24 +8,18 @@ from pathlib import Path
 import pytest
 
 from antiphon.models import catalogue
-from antiphon.settings import data_folder
 from tests.served import Server, serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def default_server(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> Iterator[Server]:
+def default_server(tmp_path_factory: pytest.TempPathFactory, default_models: Path) -> Iterator[Server]:
     """The real server over the default model, where that has been fetched."""
-    name = catalogue.load().default
-    for folder in (models_folder, catalogue.folder(data_folder())):
-        if catalogue.locate(name, folder) is not None:
-            data = tmp_path_factory.mktemp("default_server")
-            (data / "models").symlink_to(folder.resolve(), target_is_directory=True)
-            with serving(name, data) as server:
-                yield server
-            return
-    pytest.skip("the default model has not been fetched; `make soak` fetches it")
+    data = tmp_path_factory.mktemp("default_server")
+    (data / "models").symlink_to(default_models, target_is_directory=True)
+    with serving(catalogue.load().default, data) as server:
+        yield server
 
 
 @pytest.mark.default_model

@@ -257,6 +257,7 @@ def test_names_of_functions(row: int) -> None:
     call = {"type": "function_call", "call_id": "c", "name": "f" * 65, "arguments": "{}"}
     assert refused("openresponses", input=[call]) == (400, "string_above_max_length", "input[0].name")
     assert read("infercom", tools=function(1000)).tools == [FunctionTool(name="f" * 1000)]
+    assert refused("infercom", tools=function(0)) == (400, "empty_string", "tools[0].name")  # it could not be called
 
 
 @row(50)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.models.chat_habits import Habit, chunk, token
 from tests.upstreams.behaviours import Speech, refusing, speaking
-from tests.upstreams.fake import Asked, Fake, Line, faking
+from tests.upstreams.fake import Asked, Behaviour, Fake, Line, faking
 from tests.upstreams.speech import message, of_chat, of_responses, response
 
 JSON = Any
@@ -169,14 +169,14 @@ async def behave(asked: Asked, line: Line) -> None:
 
 
 @contextmanager
-def twin() -> Iterator[Fake]:
-    """Such an upstream, in a thread of its own, for tests that wait."""
+def twin(behaviour: Behaviour = behave) -> Iterator[Fake]:
+    """Such an upstream, or one that behaves otherwise, in a thread of its own, for tests that wait."""
     started, found = threading.Event(), list[Fake]()
     loop = asyncio.new_event_loop()
     ending = asyncio.Event()
 
     async def run() -> None:
-        async with faking(behave) as fake:
+        async with faking(behaviour) as fake:
             found.append(fake)
             started.set()
             await ending.wait()
