@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from antiphon.access.accounts import Accounts, RunAccount, Terms
 from antiphon.access.limiter import MemoryLimiter
 from antiphon.core.accounts import Budget, Key, Limits, Principal, Project, Settlement, Standing, UsageQuery, UsageSum
-from antiphon.core.ports import ModelInfo
+from antiphon.core.ports import ModelInfo, Served
 from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
@@ -33,6 +33,13 @@ class Dear(ScriptedModel):
         return replace(super().info(), prices=PRICES)
 
 
+class Named(Router):
+    """A router that knows a model by another name as well."""
+
+    def get(self, name: str) -> Served:
+        return super().get("m" if name == "alias" else name)
+
+
 class Counter:
     """Accounts over a store, with what they told."""
 
@@ -42,9 +49,11 @@ class Counter:
         self.told = told
         self.names: dict[RunAccount, str] = {}
 
-    async def reserve(self, size: int = 400, most: int | None = 100, principal: Principal = ASKING) -> RunAccount:
+    async def reserve(
+        self, size: int = 400, most: int | None = 100, principal: Principal = ASKING, model: str = "m"
+    ) -> RunAccount:
         name = new("resp")
-        account = await self.accounts.reserve(principal, Request(model="m", max_output_tokens=most), name, size)
+        account = await self.accounts.reserve(principal, Request(model=model, max_output_tokens=most), name, size)
         self.names[account] = name
         return account
 
@@ -76,7 +85,7 @@ async def counting(*rows: Key | Project, store: MemoryStore | None = None) -> Co
     directory = await over(Watched(), *rows)
     terms = Terms(max_output_tokens=1000, clock=clock)
     return Counter(
-        Accounts(directory, MemoryLimiter(clock), store, Router([Dear("m")]), told.append, terms), store, told
+        Accounts(directory, MemoryLimiter(clock), store, Named([Dear("m")]), told.append, terms), store, told
     )
 
 
@@ -119,7 +128,7 @@ async def test_a_refusal_takes_nothing_and_a_second_end_does_nothing() -> None:
     rows = project("a", limits=Limits(tokens_per_minute=1000, concurrent_runs=1), budget=Budget(hard=0.02)), key("k")
     counter = await counting(*rows)
     first = await counter.reserve(most=100)
-    for _ in range(3):
+    for _ in range(30):  # of which each would hold a twentieth of the budget
         assert (await counter.refused(most=100)).code == "rate_limit_exceeded"
     await first.open()
     await first.refuse()
@@ -180,6 +189,16 @@ async def test_a_run_that_is_adopted_may_be_refused_and_its_model_be_gone() -> N
         await (adopted.refuse() if end == "refuse" else counter.settle(adopted, output_tokens=9))
     (row,) = await counter.used()
     assert (row.responses, row.output_tokens, row.cost) == (1, 9, 0)
+
+
+async def test_under_an_alias_a_model_has_its_own_limits_and_row() -> None:
+    counter = await counting(project("a", models={"m": Limits(requests_per_minute=1)}), key("k"))
+    account = await counter.reserve(model="alias")
+    await account.open()
+    await counter.settle(account, output_tokens=1)
+    with pytest.raises(Problem, match="'a/m'"):
+        await counter.reserve(model="alias")
+    assert [row.model for row in await counter.used()] == ["m"]
 
 
 async def test_a_model_that_is_not_served_is_refused_before_anything_is_taken() -> None:

@@ -105,7 +105,7 @@ async def test_a_month_begins_with_nothing_spent(clock: Clock) -> None:
     await refused(budgets, HARD, 1)
     clock.now += 60
     await held(budgets, HARD, 6)
-    budgets.settle(P, late, 1)  # belongs to the month in which it was opened
+    budgets.settle(P, late, 0.5)  # belongs to the month in which it was opened
     await held(budgets, HARD, 4)
     await refused(budgets, HARD, 0.01)
 
