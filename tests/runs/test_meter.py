@@ -35,6 +35,12 @@ def test_what_the_model_told() -> None:
     assert 0 <= told.first_token <= told.seconds
 
 
+def test_what_the_model_told_as_an_estimate_is_one() -> None:
+    meter = Meter()
+    meter.asks()
+    assert tokens(meter, response(), Usage(12, output_tokens=7, total_tokens=19, estimated=True)) == (12, 7, True)
+
+
 @pytest.mark.parametrize("status", ["completed", "incomplete", "failed", "cancelled"])
 def test_what_the_model_did_not_tell_is_estimated(status: Status) -> None:
     meter = Meter()

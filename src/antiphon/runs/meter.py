@@ -80,7 +80,7 @@ class Meter:
             cached_tokens=told.input_tokens_details.cached_tokens,
             output_tokens=written,
             reasoning_tokens=told.output_tokens_details.reasoning_tokens,
-            estimated=guessed,
+            estimated=guessed or told.estimated is True,
             seconds=time.perf_counter() - self._started,
             first_token=None if self._first is None else self._first - self._started,
         )

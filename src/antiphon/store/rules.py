@@ -87,7 +87,7 @@ def settled_late(charge: Charge, response: Response | None, ended_at: float | No
     """
     status, usage = ("lost", None) if response is None else (response.status, response.usage)
     seconds = 0.0 if ended_at is None else max(0.0, ended_at - charge.opened_at)
-    if usage is None:
+    if usage is None or not usage.total_tokens:  # a response that ends well says zeros where nobody counted
         return Settlement(
             response_id=charge.response_id,
             status=status,
@@ -106,6 +106,7 @@ def settled_late(charge: Charge, response: Response | None, ended_at: float | No
         cached_tokens=usage.input_tokens_details.cached_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.output_tokens_details.reasoning_tokens,
+        estimated=usage.estimated is True,
         cost=cost,
         seconds=seconds,
     )
