@@ -24,7 +24,7 @@ from tests.served import Server, running
 pytestmark = pytest.mark.anyio
 
 COUNT = 500
-AT_ONCE = 24
+AT_ONCE = 40
 PATIENCE = 90.0
 """Seconds in which all must end; it bounds a test that would hang, and measures nothing."""
 PRICE_IN, PRICE_OUT = 3.0, 5.0
@@ -122,7 +122,7 @@ class Asked:
 
 
 def drawn(number: int, chance: random.Random) -> Asked:
-    ending, words = chance.choice(ENDINGS), chance.randint(1, 30)
+    ending, words = chance.choice(ENDINGS), chance.randint(1, 20)
     body = {"model": "m", "input": f"{number} {ending} {words}"} | chance.choice(MODES)
     leaves = chance.random() < 0.15
     return Asked(number, body, ending, leaves, f"key-{number}" if chance.random() < 0.2 else None)
@@ -264,6 +264,9 @@ def judge(asked: list[Asked], found: list[Row], upstream: Upstream) -> None:
         if not one.over or one.name is None:
             continue
         row = by_name[one.name]
+        if row.status == "lost":  # its answer was whole, and the server killed before the row was closed
+            assert row.estimated
+            continue
         assert row.status == one.status
         if one.usage is None:
             assert row.estimated or row.tokens == (0, 0)

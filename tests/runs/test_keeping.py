@@ -57,7 +57,7 @@ async def test_forgotten_and_whole_are_seen_at_once() -> None:
         run.log.append(run.emitter.finish(Completed()))
         await keeping.ended(run.emitter.fold.snapshot())
         assert await seen(run) == len(run.log)
-        await keeping.stopped()
+        await keeping.written()
     assert store.wrote == ["open", "close"]
 
 
@@ -165,7 +165,7 @@ async def test_background_without_stream_is_committed_item_by_item() -> None:
     chunks = await store.log("default", run.id)
     last = [type(event) for event in run.log.events(0)[: chunks[-1].last + 1]]
     assert last[-1] is OutputItemDone and ResponseInProgress in last
-    await keeping.stopped()
+    await keeping.written()
 
 
 async def test_a_run_that_was_taken_over_stops() -> None:
@@ -190,7 +190,7 @@ async def test_a_run_that_is_handed_back_gives_up_on_a_store_that_fails(monkeypa
     keeping.told()
     await until(lambda: store.wrote.count("append") > 3)
     run.hand_back()
-    await keeping.stopped()
+    await keeping.written()
     run.log.append(run.emitter.finish(Completed()))
     with pytest.raises(Problem):
         await keeping.ended(run.emitter.fold.snapshot())

@@ -38,8 +38,8 @@ class Keeping(Protocol):
         """The terminal event was appended; `response` is what it says."""
         ...
 
-    async def stopped(self) -> None:
-        """The run stops here without an end; returns when nothing more will be written."""
+    async def written(self) -> None:
+        """Wait until what was told so far is written, as far as it is before the end."""
         ...
 
 
@@ -60,7 +60,7 @@ class Forgotten:
         """Seen at once."""
         self._log.show()
 
-    async def stopped(self) -> None:
+    async def written(self) -> None:
         """Nothing is written."""
 
 
@@ -111,7 +111,7 @@ class Whole:
         await together(opened, closed)
         run.log.show()
 
-    async def stopped(self) -> None:
+    async def written(self) -> None:
         """Nothing was written."""
 
 
@@ -156,7 +156,7 @@ class Streamed:
         await together(*self._writes, self._store.close(run.project, run.epoch, response, chunk))
         run.log.show()
 
-    async def stopped(self) -> None:
+    async def written(self) -> None:
         """What was handed over is written."""
         self._flusher.drop(self)
         await asyncio.gather(*self._writes, return_exceptions=True)
@@ -210,8 +210,8 @@ class Background:
                 await asyncio.sleep(RETRY)
         run.log.show()
 
-    async def stopped(self) -> None:
-        """What is being written is written; the rest was seen by nobody."""
+    async def written(self) -> None:
+        """What is left was seen by nobody."""
         if self._writing is not None:
             await self._writing
 

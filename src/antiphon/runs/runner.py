@@ -173,7 +173,7 @@ class Runner:
             outcome = await self._speak(run, keeping)
         except asyncio.CancelledError:
             if run.handed_back:
-                await keeping.stopped()
+                await keeping.written()
                 await self.leave(run)
                 return
             outcome = Cancelled()
@@ -191,6 +191,9 @@ class Runner:
         await self._end(run, keeping, outcome)
 
     async def _speak(self, run: Run, keeping: Keeping) -> Outcome:
+        if run.request.background:  # whoever goes on after a crash has to know that a model was asked, and is paid
+            await self._begin(run, keeping)
+            await keeping.written()
         turn: Any = await self._ask(run)
         async with aclosing(turn) as batches:
             voice = self._prompting.voice(run)
