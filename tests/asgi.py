@@ -25,6 +25,7 @@ from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.gate import Gate
 from antiphon.api.house import House
+from antiphon.api.sockets import Sockets
 from antiphon.contract.contract import load, names
 from antiphon.core.ports import Served, Store
 from antiphon.core.signals import Signal
@@ -91,12 +92,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Entry:
-    """Who may come in: what the settings let in, the proxies that are believed, the admin key, and the time."""
+    """Who may come in: what the settings let in, the proxies that are believed, the admin key, the time, and how
+    long and wide a WebSocket may be."""
 
     admission: Admission = field(default_factory=Admission)
     trusted: tuple[str, ...] = ()
     admin_key: str | None = None
     clock: Callable[[], float] = time.time
+    sockets: Callable[[], Sockets] = Sockets
 
 
 @dataclass
@@ -301,6 +304,7 @@ def rooms(
         heartbeat=heartbeat,
         server="rooms",
         behind=router.behind,
+        sockets=entry.sockets(),
     )
     door = Door(house, opening=nothing, closing=nothing)
     return Rooms(process.store, router, runner, worker, door, directory, signals, process)

@@ -59,6 +59,11 @@ def check_request(body: JSON) -> None:
     _check(body, "CreateResponseBody")
 
 
+def check_socket_error(event: JSON) -> None:
+    """Hold an error over a WebSocket against `WebSocketErrorEvent`."""
+    _check(event, "WebSocketErrorEvent")
+
+
 def _check(value: JSON, schema: str) -> None:
     faults = [
         f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in _validator(schema).iter_errors(value)

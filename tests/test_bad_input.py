@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from antiphon.contract.contract import read_law
 from tests.asking import ask, check_refusal, create, read, refused
 from tests.served import Server
 
@@ -152,7 +151,6 @@ EXAMPLES: dict[str, Any] = {
     "background": True,
     "context_management": [{"type": "compaction", "compact_threshold": 1000}],
     "conversation": "conv_1",
-    "generate": False,
     "max_tool_calls": 3,
     "previous_response_id": "resp_1",
     "prompt": {"id": "pmpt_1"},
@@ -162,21 +160,6 @@ EXAMPLES: dict[str, Any] = {
     "tools": [{"type": "function", "name": "f"}],
     "truncation": "auto",
 }
-
-
-def nested(path: str, value: Any) -> dict[str, Any]:
-    """The object in which `value` stands at a dotted path."""
-    for key in reversed(path.split(".")):
-        value = {key: value}
-    assert isinstance(value, dict)
-    return value
-
-
-def test_a_field_of_a_later_version_is_refused_by_name(server: Server) -> None:
-    for path in read_law("openai").later:
-        body = {"model": "scripted", "input": "a", "stream": True} | nested(path, EXAMPLES[path])
-        status, code, param = refused(create(server, body))
-        assert (status, code, param) == (400, "unsupported_parameter", path)
 
 
 @pytest.mark.parametrize("path", EXAMPLES)

@@ -51,7 +51,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(folder: Path, m
 def told(value: object) -> str:
     if isinstance(value, tuple):  # paths are parted as everywhere in an environment
         return (os.pathsep if isinstance(value[0], Path) else " ").join(map(str, value))
-    return str(value).lower() if value is True else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +76,9 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
         "max_output_tokens": 100,
         "max_body_mib": 8,
         "heartbeat": 2.5,
+        "websocket": False,
+        "websocket_minutes": 7.5,
+        "websocket_lanes": 3,
         "context": 2048,
         "slots": 2,
         "queue": 0,
@@ -92,8 +95,7 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
     lines = {name: list(map(str, value)) if isinstance(value, tuple) else value for name, value in wanted.items()}
     file.write_text(
         "".join(
-            f"{name} = {told(v) if v is True or isinstance(v, int | float | list) else repr(str(v))}\n"
-            for name, v in lines.items()
+            f"{name} = {told(v) if isinstance(v, int | float | list) else repr(str(v))}\n" for name, v in lines.items()
         )
     )
     assert parsed("--config", str(file)) == expected
@@ -108,9 +110,9 @@ def test_every_field_is_a_flag_a_variable_and_a_key(folder: Path, monkeypatch: p
         monkeypatch.delenv(f"ANTIPHON_{name.upper()}")
     arguments: list[str] = []
     for name, value in wanted.items():
-        flag = f"--{name.replace('_', '-')}"
+        flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
         values = value if isinstance(value, tuple) else [value]
-        arguments += [flag] if value is True else [word for one in values for word in (flag, str(one))]
+        arguments += [flag] if isinstance(value, bool) else [word for one in values for word in (flag, str(one))]
     assert parsed(*arguments) == expected
 
 

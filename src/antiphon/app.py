@@ -24,6 +24,7 @@ from antiphon.api.admission import Admission
 from antiphon.api.door import Door
 from antiphon.api.gate import Gate
 from antiphon.api.house import House
+from antiphon.api.sockets import Sockets
 from antiphon.config import load as load_config
 from antiphon.contract.contract import Contract, load, names
 from antiphon.contract.law import LawError
@@ -89,6 +90,7 @@ class App:
         self._runner = Runner(self._router, prompting, self._store, accounts, telemetry, settings.keep_days * DAY)
         self._worker = Worker(self._runner, self._store, telemetry, settings.background)
         self._sweeper = Sweeper(self._store, telemetry, settings.keep_log_hours * 3600)
+        self._sockets = Sockets(settings.websocket_minutes, settings.websocket_lanes)
         house = House(
             contracts=_contracts(settings),
             models=self._router,
@@ -107,6 +109,7 @@ class App:
             heartbeat=settings.heartbeat,
             server=server,
             behind=self._router.behind,
+            sockets=self._sockets,
         )
         self.door = Door(house, opening=self.start, closing=self.stop)
 
@@ -146,6 +149,7 @@ class App:
         What outlasts it is cancelled, while its reader is still there to be told.
         """
         await self._worker.stop()
+        self._sockets.leave()
         grace = self._settings.shutdown_grace
         self._draining = asyncio.get_running_loop().create_task(self._runner.drain(grace))
 
@@ -218,7 +222,10 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             port=settings.port,
             loop="uvloop",
             http="httptools",
-            ws="none",
+            ws=_websockets() if settings.websocket else "none",
+            ws_max_size=settings.max_body_mib * 1024 * 1024,
+            ws_ping_interval=settings.heartbeat,
+            ws_ping_timeout=None,  # who is slow to read is slow to answer a ping, and may be
             lifespan="on",
             access_log=False,
             log_level="critical",
@@ -228,6 +235,19 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=settings.shutdown_grace + TOLD,
         )
     )
+
+
+def _websockets() -> "type[asyncio.Protocol]":
+    """Uvicorn's own WebSockets, which the app closes when the server stops: what is in flight has its grace."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class Protocol(WebSocketsSansIOProtocol):
+        def shutdown(self) -> None:
+            self.close_timeout = 1.0  # seconds that a client has to answer a close
+            if not self.handshake_complete or self.close_sent:
+                super().shutdown()
+
+    return Protocol
 
 
 def _collect_less() -> None:

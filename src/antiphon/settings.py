@@ -140,6 +140,15 @@ ANTIPHON_ADMIN_KEY: others on this machine can see flags."""
     heartbeat: Annotated[float, Parameter(validator=Number(gt=0))] = 15.0
     """A silent stream gets a comment after that many seconds."""
 
+    websocket: bool = True
+    """Take WebSockets; without, clients fall back to HTTP."""
+
+    websocket_minutes: Annotated[float, Parameter(validator=Number(gt=0))] = 60
+    """Minutes that a WebSocket may last."""
+
+    websocket_lanes: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 1
+    """How many responses may be made at once over one WebSocket, each with a stream_id of its own."""
+
     context: Annotated[int, Parameter(validator=Number(gte=1024))] = 16384
     """The context that the embedded model's slots share, in tokens."""
 

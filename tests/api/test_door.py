@@ -23,7 +23,7 @@ async def test_unknown_paths_and_methods() -> None:
         assert answer.error() == (405, "method_not_allowed", None)
         assert set(answer.headers["allow"].split(", ")) == {"GET", "DELETE"}
         assert (await server.ask("GET", "/v1/responses/input_tokens")).status == 404  # an id like any other
-        assert (await server.ask("GET", "/v1/responses")).status == 405
+        assert (await server.ask("DELETE", "/v1/responses")).status == 405
 
 
 async def test_a_fault_is_a_500_that_tells_nothing_and_is_logged() -> None:
@@ -69,7 +69,7 @@ async def test_a_client_that_left_before_its_request_was_whole_is_a_499() -> Non
     assert (told.status, told.code) == (499, "499")
 
 
-async def test_it_lives_with_the_server_and_speaks_no_websocket_yet() -> None:
+async def test_it_lives_with_the_server() -> None:
     house, lived = rooms().door._house, list[str]()  # noqa: SLF001  put together as the app does
 
     async def opening() -> None:
@@ -90,5 +90,3 @@ async def test_it_lives_with_the_server_and_speaks_no_websocket_yet() -> None:
     await door({"type": "lifespan"}, coming.get, send)
     assert lived == ["opened", "closed"]
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    await door({"type": "websocket"}, coming.get, send)
-    assert sent[-1]["type"] == "websocket.close"

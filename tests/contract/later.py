@@ -10,6 +10,5 @@ from antiphon.contract.law import LaterItems
 
 @cache
 def whole() -> Contract:
-    """A reader for the tests of fields that `openai.toml` still lists under `[later]`."""
-    law = read_law("openai")
-    return Contract(replace(law, later={}, later_items=LaterItems()))
+    """A reader for the tests of items that `openai.toml` still lists under `[later_items]`."""
+    return Contract(replace(read_law("openai"), later_items=LaterItems()))

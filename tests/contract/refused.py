@@ -229,6 +229,5 @@ BODIES: list[tuple[str, bytes, str, str | None]] = [
 
 FUNCTION = {"type": "function", "name": "f"}
 LATER: list[tuple[str, Any, str]] = [
-    ("generate", False, "generate"),
     ("input", [{"type": "configuration_update", "reasoning": {"effort": "low"}}], "input[0].type"),
 ]

@@ -31,3 +31,8 @@ def test_the_default_sends_the_canonical_bytes() -> None:
     data = wire.encode(ResponseCreated(0, response))
     assert not contract.touched
     assert json.loads(contract.response(response)) == json.loads(data)["response"]
+
+
+def test_a_contract_lacks_what_it_says_of_what_another_has() -> None:
+    assert load("openai").features - load("gateway").features == {"websocket", "lanes"}
+    assert load("openai").features - load("openresponses").features == {"lanes"}

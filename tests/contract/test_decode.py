@@ -288,6 +288,14 @@ def test_the_input_may_be_empty_beside_what_came_before() -> None:
         assert whole().read(json.dumps({"model": "m"} | beside).encode()).input == []
 
 
+def test_what_is_only_to_be_read_may_be_empty() -> None:
+    for nothing in ("", [], None):
+        request = read(input=nothing, generate=False)
+        assert (request.input, request.generate) == ([], False)
+    assert refusal(b'{"model": "m", "input": [], "generate": true}').param == "input"
+    assert read(generate=None).generate is True
+
+
 def test_state_fields_are_read() -> None:
     request = read(
         background=True,

@@ -56,6 +56,13 @@ def test_it_names_what_is_served() -> None:
     }
 
 
+def test_operations_are_those_of_the_contracts_features() -> None:
+    assert DOCUMENT["paths"]["/responses"].keys() == {"post", "get"}
+    other = json.loads(document(load("gateway"), "/gateway/v1"))
+    assert other["paths"]["/responses"].keys() == {"post"}
+    assert "x-feature" not in json.dumps([DOCUMENT, other])
+
+
 @pytest.mark.parametrize(("name", "base"), [("openai", DEFAULT), *((name, load(name).base) for name in names())])
 def test_every_reference_leads_somewhere(name: str, base: str) -> None:
     described = json.loads(document(load(name), base))

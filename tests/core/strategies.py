@@ -16,6 +16,7 @@ from antiphon.core.emitter import (
     Failed,
     Incomplete,
     Outcome,
+    Read,
 )
 from antiphon.core.events import Event
 from antiphon.core.items import (
@@ -145,7 +146,7 @@ DELTAS: st.SearchStrategy[list[d.Delta]] = st.lists(
 """What a model may say: runs of deltas of one kind, a call's pieces behind its beginning."""
 
 OUTCOMES: st.SearchStrategy[Outcome] = (
-    st.just(Completed())
+    st.sampled_from([Completed(), Read()])
     | st.builds(Incomplete, st.sampled_from(["max_output_tokens", "content_filter"]))
     | st.builds(Failed, st.just("server_error"), st.text(min_size=1, max_size=12))
     | st.just(Cancelled())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from antiphon.core import deltas as d
 from antiphon.core import events as e
-from antiphon.core.emitter import Cancelled, Completed, Emitter, Failed, Incomplete, Outcome
+from antiphon.core.emitter import Cancelled, Completed, Emitter, Failed, Incomplete, Outcome, Read
 from antiphon.core.items import (
     Compaction,
     FunctionCall,
@@ -138,6 +138,13 @@ def test_a_log_that_broke_off_goes_on(response: Response, before: list[d.Delta],
 def test_what_ends_while_it_waits_is_in_the_grammar(response: Response, outcome: Outcome) -> None:
     emitter = emitter_of(response)
     check_stream(told(emitter.start() + emitter.finish(outcome)))
+
+
+def test_what_was_only_to_be_read_is_answered_with_no_item() -> None:
+    log = play(RESPONSE, [d.UsageDelta(5, 0), d.Stop()], Read())
+    final = check_stream(told(log))
+    assert kinds(log) == ["created", "in_progress", "completed"]
+    assert (final["output"], final["usage"]["input_tokens"]) == ([], 5)
 
 
 def test_a_waiting_response_is_queued_first() -> None:

@@ -80,10 +80,39 @@ async def test_the_second_turn_reads_only_what_is_new(model: LlamaModel) -> None
     assert after.cached_tokens < after.input_tokens == (await model.count(asked)).tokens
 
 
+async def test_a_prompt_that_is_only_read_makes_the_next_one_quicker(model: LlamaModel) -> None:
+    """It says nothing, and is read all the same; what goes on from it reads only what is new."""
+    told = Message(role="system", content=[InputText("Only read. " + LONG * 10)])
+    text, read, stop = await answer(model, prompt(told, bound=0))
+    assert (text, stop, read.output_tokens) == ("", "stop", 0)
+    assert read.input_tokens > 100
+    _, after, _ = await answer(model, prompt(told, "What is the sea?", bound=4))
+    assert after.cached_tokens > 0.9 * read.input_tokens
+
+
+async def test_nothing_at_all_is_read_in_no_time(model: LlamaModel) -> None:
+    text, _, stop = await answer(model, prompt(bound=0))
+    assert (text, stop) == ("", "stop")
+    assert await model.busy() == 0
+
+
+async def test_reading_alone_is_bound_by_the_context_and_ends_when_it_is_left(model: LlamaModel) -> None:
+    with pytest.raises(Problem) as found:
+        await model.open(prompt(LONG * 2000, bound=0))
+    assert found.value.code == "context_length_exceeded"
+    turn = await model.open(prompt(LONG * 40, bound=0))
+    await turn.aclose()  # type: ignore[attr-defined]  # ports.Turn promises it
+
+    async def idle() -> bool:
+        return await model.busy() == 0 and model.running == 0
+
+    await until(idle)
+
+
 async def test_conversations_that_fill_the_context_make_room_for_one_another(small_model: Path) -> None:
     async with loaded(small_model, LlamaOptions(context=1024)) as model:
         openings = [prompt(f"Story number {number}. " + LONG * 45, bound=4) for number in range(4)]
-        assert sum([await model.count(opening) for opening in openings]) > 1024
+        assert sum([(await model.count(opening)).tokens for opening in openings]) > 1024
         for opening in openings:
             await answer(model, opening)
         for opening in openings:
@@ -126,7 +155,7 @@ async def test_characters_of_several_tokens_come_whole(model: LlamaModel) -> Non
 async def test_marks_of_the_template_in_a_begun_answer_are_text(model: LlamaModel) -> None:
     plain = (await model.count(prompt("Hi"))).tokens
     said = Message(role="assistant", status="in_progress", content=[OutputText("<|im_end|>")])
-    assert await model.count(replace(prompt("Hi"), said=[said])) == plain
+    assert (await model.count(replace(prompt("Hi"), said=[said]))).tokens == plain
     _, usage, _ = await answer(model, replace(prompt("Hi", bound=12), said=[said]))
     assert usage.output_tokens > 2
 

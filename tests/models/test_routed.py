@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from antiphon.core import deltas as d
 from antiphon.core.items import InputText, Message
@@ -89,6 +90,14 @@ def prompt(text: str = "") -> Prompt:
     return Prompt(
         model="m", items=[Message(role="user", content=[InputText(text)])], sampling=Sampling(max_output_tokens=9)
     )
+
+
+async def test_a_prompt_that_is_only_to_be_read_goes_to_no_upstream() -> None:
+    only = Spoken([WORDS, END])
+    asked = replace(prompt("a"), sampling=Sampling(max_output_tokens=0))
+    turn = await routed([], only).open(asked)
+    assert [delta async for batch in turn for delta in batch] == [d.UsageDelta(0, 0), d.Stop()]
+    assert only.asked == 0
 
 
 async def heard(model: RoutedModel, text: str = "") -> list[d.Delta]:

@@ -45,6 +45,11 @@ async def test_plain_text_is_said_back_word_by_word() -> None:
     assert usage == d.UsageDelta(3, 3) and stop == d.Stop("stop")
 
 
+async def test_a_prompt_that_is_only_read_is_answered_with_nothing() -> None:
+    assert await play(prompt_of(user("one two"), bound=0)) == [d.UsageDelta(2, 0), d.Stop("stop")]
+    assert await play(prompt_of(bound=0)) == [d.UsageDelta(0, 0), d.Stop("stop")]
+
+
 @given(st.text())
 def test_words_lose_nothing(text: str) -> None:
     assert "".join(words(text)) == text

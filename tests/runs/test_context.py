@@ -83,6 +83,17 @@ async def test_references_are_resolved_within_the_thread_first() -> None:
     assert await refused(store, asking(user("x"), ItemReference(id="msg_b"))) == (404, None, "input[1].id")
 
 
+async def test_what_only_a_connection_knows_comes_before_the_project() -> None:
+    store = MemoryStore()
+    await turn(store, [user("of the project", "msg_a")])
+    local = [user("the first", "msg_a"), user("the second", "msg_a"), user("another", "msg_b")]
+    request = asking(ItemReference(id="msg_a"), previous_response_id="resp_local")
+    (item,) = await context.resolve(store, P, request, local)
+    assert isinstance(item, Message) and item.content == [InputText("the second")]
+    (item,) = await context.resolve(store, P, request, [])
+    assert isinstance(item, Message) and item.content == [InputText("of the project")]
+
+
 def test_every_item_has_an_id_and_the_clients_own_stay() -> None:
     mine = user("a", "msg_mine")
     search = Passed({"type": "acme:oracle_call", "status": "completed"})

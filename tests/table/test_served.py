@@ -13,6 +13,7 @@ from antiphon.core.ports import ModelInfo
 from antiphon.models.scripted import ScriptedModel
 from tests.asgi import Answer, Rooms, script, serving
 from tests.table.rows import row
+from tests.talk import Talk
 
 pytestmark = pytest.mark.anyio
 
@@ -118,20 +119,21 @@ async def test_faults_after_the_beginning(row: int) -> None:
 
 
 @row(44)
-async def test_there_are_no_lanes(row: int) -> None:
-    """A WebSocket is refused below every base, until there are any."""
+async def test_lanes_are_opted_in_and_open_responses_has_none(row: int) -> None:
+    """tests/api/test_turns.py shows what lanes do where a setting says so, and what `openresponses` makes of one."""
     async with serving() as server:
-        for base in BASES.values():
-            sent: list[Any] = []
-
-            async def send(message: Any, sent: list[Any] = sent) -> None:
-                sent.append(message)
-
-            async def receive() -> Any:
-                return {"type": "websocket.connect"}
-
-            await server.door({"type": "websocket", "path": f"{base}/responses", "headers": []}, receive, send)
-            assert sent == [{"type": "websocket.close", "code": 1008}]
+        for name, base in BASES.items():
+            talk = Talk(server, base=base)
+            if name not in ("openai", "openresponses"):
+                await talk.end()
+                assert talk.status == 404
+                continue
+            await talk.open()
+            talk.create("a b c", stream_id="one")
+            talk.create("d", stream_id="two")
+            first, second = await talk.turn(), await talk.turn()
+            lanes = [{frame.get("stream_id") for frame in turn} for turn in (first, second)]
+            assert lanes == ([{"one"}, {"two"}] if name == "openai" else [{None}, {None}])
 
 
 @row(45)

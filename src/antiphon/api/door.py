@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from antiphon.api import limits
-from antiphon.api.exchange import Exchange, Header, Receive, Scope, Send
+from antiphon.api.exchange import Exchange, Headed, Header, Receive, Scope, Send
 from antiphon.api.house import House
-from antiphon.api.routes import NotPossible, Routes
+from antiphon.api.routes import Routes
+from antiphon.api.websocket import connect, handshake
 from antiphon.core.problems import Problem
 from antiphon.core.signals import Fault, RequestEnded
 
@@ -35,7 +36,7 @@ class Door:
         elif scope["type"] == "http":
             await self._serve(Exchange(scope, receive, send))
         else:
-            await send({"type": "websocket.close", "code": 1008})
+            await self._serve(handshake(scope, receive, send))
 
     async def _serve(self, exchange: Exchange) -> None:
         code: str | None = None
@@ -48,6 +49,8 @@ class Door:
             if scope["method"] == "OPTIONS" and exchange.origin is not None:
                 await exchange.answer(204, _PREFLIGHT, b"")
                 return
+            if scope["type"] == "websocket" and (place is None or place.endpoint is not connect):
+                raise Problem(404, None, f"There is no WebSocket at '{scope['path'][:200]}'.")
             if place is None:
                 place, values = self.routes.find(scope)
             await house.gate.admit(exchange, place.need, place.mount.inside)
@@ -68,8 +71,8 @@ class Door:
         if exchange.begun or problem.status == 499:
             return
         status, headers, body = exchange.contract.error(problem)
-        if isinstance(problem, NotPossible):
-            headers = [*headers, (b"allow", problem.allowed.encode())]
+        if isinstance(problem, Headed):
+            headers = [*headers, *problem.headers]
         await exchange.answer(status, headers, body)
 
     def _report(self, exchange: Exchange, fault: Exception) -> None:

@@ -23,7 +23,16 @@ Header = tuple[bytes, bytes]
 OPEN = Principal()
 """Who asks an open server: nobody in particular, for the default project."""
 
+_HEADS = frozenset({"http.response.start", "websocket.accept"})
+"""The ASGI messages that have headers."""
+
 JSON_TYPE: Header = (b"content-type", b"application/json")
+
+
+class Headed(Problem):
+    """A refusal with headers of its own."""
+
+    headers: list[Header]
 
 
 class Exchange:
@@ -102,8 +111,8 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Send an ASGI message; the head gets the headers that every answer has."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message["type"] in _HEADS:
+            self.status = message.get("status", 101)
             if self.tells is not None:
                 self.told = await self.tells()
             message["headers"] = [*message.get("headers", ()), *self._own_headers()]

@@ -11,6 +11,7 @@ from antiphon.access.accounts import Accounts
 from antiphon.access.idempotency import Idempotency
 from antiphon.api.exchange import Header
 from antiphon.api.gate import Gate
+from antiphon.api.sockets import Sockets
 from antiphon.api.sse import Projection, Reading
 from antiphon.contract.contract import Contract
 from antiphon.core.ports import Models, Store, Telemetry
@@ -46,6 +47,7 @@ class House:
     heartbeat: float
     server: str
     behind: Callable[[], Sequence[str]]
+    sockets: Sockets
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def reading(self, head: list[Header], projection: Projection) -> Reading:

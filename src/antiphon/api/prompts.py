@@ -95,17 +95,23 @@ async def resolved(house: House, exchange: Exchange, raw: bytes) -> bytes:
     """
     if b'prompt"' not in raw and not (b"\\u00" in raw and _ESCAPED.search(raw)):
         return raw  # nearly every one, and nothing was decoded for it
-    if "prompt" not in exchange.contract.schema["properties"]:
-        return raw
     body = parse(raw)
+    whole = await with_prompt(house, exchange, body)
+    return raw if whole is body else msgspec.json.encode(whole)
+
+
+async def with_prompt(house: House, exchange: Exchange, body: JSON) -> JSON:
+    """The same of a body that was decoded; itself where it names no prompt, or no legal one."""
+    if "prompt" not in exchange.contract.schema["properties"]:
+        return body
     try:
         named = msgspec.convert(body.get("prompt") if isinstance(body, dict) else None, Reference)
     except msgspec.ValidationError:
-        return raw  # none, or one that the contract refuses
+        return body  # none, or one that the contract refuses
     template = await _found(house, exchange, named.id, named.version, "prompt.version")
     whole = filled(template, body, named.variables or {})
     whole["prompt"] = {"id": template.id, "version": str(template.version), "variables": named.variables or {}}
-    return msgspec.json.encode(whole)
+    return whole
 
 
 def _made(house: House, exchange: Exchange, raw: bytes, prompt_id: str, version: int) -> Template:

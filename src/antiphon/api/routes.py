@@ -20,8 +20,9 @@ from antiphon.api import (
     retrieval,
     status,
     usage,
+    websocket,
 )
-from antiphon.api.exchange import Scope
+from antiphon.api.exchange import Headed, Scope
 from antiphon.api.gate import Need
 from antiphon.contract.contract import DEFAULT, Contract
 from antiphon.contract.law import Feature
@@ -33,6 +34,7 @@ _ITEMS = "/conversations/{conversation_id}/items"
 
 BELOW: list[tuple[str, str, Need, Feature | None, Endpoint]] = [
     ("POST", "/responses", "responses", None, responses.create),
+    ("GET", "/responses", "responses", "websocket", websocket.connect),
     ("POST", "/responses/input_tokens", "responses", "state", responses.input_tokens),
     ("POST", "/responses/compact", "responses", "compaction", compaction.compact),
     ("GET", "/responses/{response_id}", "read", "retrieve", retrieval.retrieve),
@@ -85,12 +87,13 @@ OUTSIDE: list[tuple[str, str, Need, Endpoint]] = [
 ]
 
 
-class NotPossible(Problem):
-    """405: the path is known, the method is not. `allowed` names those that are (RFC 9110 §15.5.6)."""
+class NotPossible(Headed):
+    """405: the path is known, the method is not. `allow` names those that are (RFC 9110 §15.5.6)."""
 
     def __init__(self, method: str, allowed: set[str]) -> None:
-        self.allowed = ", ".join(sorted(allowed - {"HEAD"}))
-        super().__init__(405, "method_not_allowed", f"{method[:20]} is not possible here; {self.allowed} is.")
+        names = ", ".join(sorted(allowed - {"HEAD"}))
+        self.headers = [(b"allow", names.encode())]
+        super().__init__(405, "method_not_allowed", f"{method[:20]} is not possible here; {names} is.")
 
 
 class Mount(NamedTuple):

@@ -5,7 +5,7 @@ several events that are ready together go out in one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from secrets import token_urlsafe
 
 from msgspec import Struct
@@ -92,16 +92,18 @@ class Projection(Struct, frozen=True):
 
     def frames(self, told: Sequence[Told]) -> bytes:
         """The frames for this reader; empty where its contract tells nothing of these events."""
-        touched = self.contract.touched
-        if not (touched or self.obfuscated):
+        if not (self.contract.touched or self.obfuscated):
             return frames(told)
-        pieces: list[bytes] = []
+        return b"".join([piece for name, data in self.events(told) for piece in (_head(name), data, b"\n\n")])
+
+    def events(self, told: Sequence[Told]) -> Iterator[tuple[str, bytes]]:
+        """The name and the JSON of each event that this reader is told."""
+        touched = self.contract.touched
         for one in told:
             whole = self.contract.event(one.event, self.timing()) if type(one.event) in touched else _canonical(one)
             if whole is not None:
                 name, data = whole
-                pieces += (_head(name), _padded(one.event, data) if self.obfuscated else data, b"\n\n")
-        return b"".join(pieces)
+                yield name, _padded(one.event, data) if self.obfuscated else data
 
 
 def _canonical(told: Told) -> tuple[str, bytes]:

@@ -42,7 +42,7 @@ class Contract:
         self.law = law
         self.name = law.name
         self.base = law.base
-        self.features = law.features
+        self.features = law.features - law.lacks
         self._folder = folder
         self._teller = Teller(law)
         self._error = ERRORS[law.codecs.error]

@@ -218,7 +218,7 @@ class Reader:
     def _empty(self, asked: dict[str, JSON]) -> list[Item]:
         """The input of a request that has none. Raises `Problem` where it has to have one (contracts §B row 9)."""
         rule = self._law.input
-        if any(asked.get(name) for name in rule.unless):
+        if any(asked.get(name) for name in rule.unless) or asked.get("generate") is False:
             return []
         if rule.may_be_empty:
             return [Message(role="user", content=[InputText("")])]

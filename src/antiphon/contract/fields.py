@@ -87,7 +87,7 @@ def unnamed_refusals(law: Law, properties: dict[str, Any]) -> dict[str, list[Ref
 
 def _refusals(law: Law) -> dict[str, list[Refusal]]:
     found: dict[str, list[Refusal]] = {}
-    for path, accepted in {**law.refused, **law.later}.items():
+    for path, accepted in law.refused.items():
         top, *rest = path.split(".")
         found.setdefault(top, []).append(Refusal((top, *rest), tuple(accepted)))
     return found

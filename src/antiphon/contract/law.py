@@ -85,9 +85,12 @@ class EventRule(Struct, frozen=True, forbid_unknown_fields=True):
     dropped: list[str] = []
 
 
-Feature = Literal["retrieve", "state", "conversations", "models", "compaction", "prompts", "administration"]
+Feature = Literal[
+    "retrieve", "state", "conversations", "models", "compaction", "prompts", "administration", "websocket", "lanes"
+]
 """`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from.
-`compaction`: a window to go on from. `prompts`: requests that are kept, in versions."""
+`compaction`: a window to go on from. `prompts`: requests that are kept, in versions. `lanes`: turns beside one another
+on one WebSocket (`stream_id`)."""
 
 
 class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,8 +103,9 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Their `$defs` and `properties` become one, the later replacing the earlier.
     schema
         what stands otherwise in the request's schema than in those files. A property that is false is taken out.
-    features
-        what of the API the contract offers beyond `POST /responses`.
+    features, lacks
+        what of the API the contract offers beyond `POST /responses`; what it does not though the one that it is like
+        does.
     unknown
         what becomes of fields that the schema does not name: `ignored`, or `kept` beside the response as well.
         Both ways they are named in `x-ignored-parameters`.
@@ -115,9 +119,8 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dotted path → values that mean something; another one, or such an entry of a list, counts as unknown.
     neutral
         dotted path of an ignored field → values that ask for nothing.
-    refused, later
+    refused
         dotted path → values that are accepted; any other that asks for something is a 400.
-        `refused` is the contract's will, `later` is what the server does not do yet.
     keep
         the only top-level fields of a response that go out; none: all.
     values
@@ -130,6 +133,7 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer: list[str] = []
     schema: dict[str, JSON] = {}
     features: frozenset[Feature]
+    lacks: frozenset[Feature] = frozenset()
     codecs: Codecs
     unknown: Literal["ignored", "kept"] = "ignored"
     beyond: list[str] = []
@@ -140,7 +144,6 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     understood: dict[str, list[JSON]] = {}
     neutral: dict[str, list[JSON]] = {}
     refused: dict[str, list[JSON]] = {}
-    later: dict[str, list[JSON]] = {}
     later_items: LaterItems = LaterItems()
     words: list[Words] = []
     keep: list[str] = []

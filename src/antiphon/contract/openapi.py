@@ -31,9 +31,9 @@ def document(contract: Contract, base: str) -> bytes:
     found["info"]["version"] = antiphon.__version__
     found["servers"] = [{"url": base}]
     found["paths"] = {
-        path: entry
+        path: {method: told for method, told in entry.items() if _offered(told, contract)}
         for path, entry in found["paths"].items()
-        if entry.pop("x-feature", None) in (None, *contract.features)
+        if _offered(entry, contract)
     }
     for entry in found["paths"].values():
         for operation in entry.values():
@@ -45,6 +45,11 @@ def document(contract: Contract, base: str) -> bytes:
     found["components"]["schemas"] |= _request(contract.schema) | bodies | answers
     found["components"]["schemas"]["Error"] = SCHEMAS[contract.law.codecs.error]
     return msgspec.json.encode(found)
+
+
+def _offered(told: Any, contract: Contract) -> bool:
+    """Whether the contract has the feature that a path or an operation is of, which is ours to know."""
+    return not isinstance(told, dict) or told.pop("x-feature", None) in (None, *contract.features)
 
 
 def _keyed(operation: dict[str, Any]) -> None:

@@ -132,6 +132,6 @@ def wrong_schemas(contract: Contract) -> Iterator[Wrong]:
             Draft202012Validator(one)
         except (ValidationError, ValueError) as fault:
             yield key, str(fault).partition("\n")[0]
-    spoken_of = {path.split(".")[0] for path in [*law.refused, *law.later, *(move.source for move in law.moves)]}
+    spoken_of = {path.split(".")[0] for path in [*law.refused, *(move.source for move in law.moves)]}
     for name in sorted(contract.schema["properties"].keys() - _ASKED - spoken_of):
         yield f"schema.properties.{name}", "a request has no such field: move it to one, refuse it, or leave it out"

@@ -51,6 +51,10 @@ class Completed(Struct, frozen=True):
     """The model said all that it wanted to say."""
 
 
+class Read(Completed, frozen=True):
+    """The model was to read, and to say nothing."""
+
+
 class Incomplete(Struct, frozen=True):
     """A limit cut the answer: `max_output_tokens` or `content_filter`."""
 
@@ -200,7 +204,7 @@ class Emitter:
         """Close what is open, then the one terminal event."""
         events = self.proceed()  # what ends while it waits is in the grammar too
         self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
-        if isinstance(outcome, Completed | Incomplete) and not self.fold.response.output:
+        if type(outcome) in (Completed, Incomplete) and not self.fold.response.output:
             self._open_item(Message(id=self._new_id("msg"), role="assistant", status="in_progress"), events)
             self._close_item(events, "completed" if isinstance(outcome, Completed) else "incomplete")
         terminal = self._terminal(outcome)
@@ -275,14 +279,10 @@ class Emitter:
         self._emit(e.OutputItemAdded(self.next(), self.index, item), events)
 
     def _open_part(self, kind: type, events: list[e.Event]) -> None:
-        opened = self.fold.open[self.index]
-        if kind is SummaryText:
-            self.part_index = len(opened.summary)
-            part = SummaryText()
-            self._emit(e.SummaryPartAdded(self.next(), self.item_id, self.index, self.part_index, part), events)
-        else:
-            self.part_index = len(opened.parts)
-            self._emit(e.ContentPartAdded(self.next(), self.item_id, self.index, self.part_index, kind()), events)
+        opened, is_summary = self.fold.open[self.index], kind is SummaryText
+        self.part_index = len(opened.summary if is_summary else opened.parts)
+        added = e.SummaryPartAdded if is_summary else e.ContentPartAdded
+        self._emit(added(self.next(), self.item_id, self.index, self.part_index, kind()), events)
 
     def _close_part(self, events: list[e.Event]) -> None:
         row, told = self._row, self._half_closed
@@ -291,12 +291,9 @@ class Emitter:
             return
         if not told:
             self._emit(row.done(self), events)
-        if row.part is SummaryText:
-            part = self.grown()
-            self._emit(e.SummaryPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
-        elif row.part is not None:
-            part = self.grown()
-            self._emit(e.ContentPartDone(self.next(), self.item_id, self.index, self.part_index, part), events)
+        if row.part is not None:
+            done = e.SummaryPartDone if row.part is SummaryText else e.ContentPartDone
+            self._emit(done(self.next(), self.item_id, self.index, self.part_index, self.grown()), events)
 
     def _close_item(self, events: list[e.Event], status: ItemStatus, sealed: str | None = None) -> None:
         if not self._in_item:

@@ -39,7 +39,7 @@ class Model(Protocol):
         ...
 
     async def open(self, prompt: Prompt) -> Turn:
-        """Have the prompt accepted; what is said comes from the turn.
+        """Have the prompt accepted; what is said comes from the turn. With `max_output_tokens` 0 it is only read.
 
         Raises `Problem` where it is not accepted: too long (400 `context_length_exceeded`), no room
         to wait (503 with `retry_after`), the model gone (503). The turn may raise `Problem` too, for a

@@ -15,7 +15,7 @@ from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolCho
 class Sampling(Struct, kw_only=True):
     """How tokens are chosen. `None` leaves a value to the model's own default.
 
-    `max_output_tokens` is a bound on all that is generated, thought included.
+    `max_output_tokens` is a bound on all that is generated, thought included; with 0 the prompt is only read.
     `top_logprobs` is None where no log-probabilities are wanted at all.
     """
 
@@ -101,7 +101,7 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
         items=items,
         said=said or [],
         sampling=Sampling(
-            max_output_tokens=bound,
+            max_output_tokens=bound if request.generate else 0,
             temperature=request.temperature,
             top_p=request.top_p,
             top_k=request.top_k,

@@ -156,7 +156,8 @@ class Request(Struct, kw_only=True):
     came through (`core.servers`). `asked` is what the client's contract wants kept as it was given, since the
     canonical form has no place for it, by its path. `beyond` is what only some models know, by its path too: a
     model that does not names it (`Model.check`). `compacts` has the run compact what came before and say nothing
-    else: as the one item, or as the window that `POST /responses/compact` gives.
+    else: as the one item, or as the window that `POST /responses/compact` gives. Without `generate` the
+    model only reads, and what goes on from there is answered sooner.
     """
 
     model: str
@@ -167,6 +168,7 @@ class Request(Struct, kw_only=True):
     store: bool = True
     background: bool = False
     stream: bool = False
+    generate: bool = True
     include_obfuscation: bool = False
     include: list[str] = []
     tools: list[AnyTool] = []

@@ -23,7 +23,7 @@ from antiphon.models.llama_prompt import begun, called, messages
 from antiphon.models.llama_queue import LlamaQueue
 from antiphon.models.llama_speech import Speech
 from antiphon.models.llama_thought import budget, thinking
-from antiphon.models.llama_turn import LlamaTurn
+from antiphon.models.llama_turn import LlamaTurn, ReadingTurn
 from antiphon.models.thinking import TAGS, ThinkingSplitter, tag_of
 
 __all__ = ["LlamaModel", "LlamaOptions"]
@@ -115,12 +115,34 @@ class LlamaModel:
         503 `model_loading` while the model isn't there, 400 for a schema or grammar that can't be used, and
         500 `interrupted` for a JSON answer that is to go on in the middle, which no grammar can.
         """
+        if not prompt.sampling.max_output_tokens:
+            return await self._read(prompt)
         planned = plan(prompt)
         if begun(prompt) and planned.text is not None:
             raise Problem(500, "interrupted", "The server stopped in the middle of a JSON answer, and can't go on.")
         prepared = await self._prepare(prompt, planned)
         if called(prompt):
             return _all_said(prepared, "stop")
+        bound = min(prompt.sampling.max_output_tokens - prepared.said, self._room(prepared))
+        if bound <= 0:
+            return _all_said(prepared, "length")
+        if begun(prompt):
+            planned = Plan()  # text goes on as text
+        return self._admit(prepared, bound, prompt, planned)
+
+    async def _read(self, prompt: Prompt) -> Turn:
+        """The turn of a prompt that is only read: its tokens are in a slot then, for one that begins like it."""
+        try:
+            prepared = await self._prepare(prompt, Plan())
+        except Problem as problem:
+            if problem.code != "invalid_prompt":
+                raise
+            return _all_said(f.Prepared(0, [], said=0), "stop")  # the template wants more to begin with
+        self._room(prepared)
+        return self._admit(prepared, 0, prompt, Plan())
+
+    def _room(self, prepared: f.Prepared) -> int:
+        """The tokens that the context has left for an answer. Raises `Problem` 400 where it has none."""
         context = self.info().context
         size = len(prepared.tokens) + len(prepared.after)
         if size + 1 > context:
@@ -131,12 +153,7 @@ class LlamaModel:
                 "Shorten the input.",
                 param="input",
             )
-        bound = min(prompt.sampling.max_output_tokens - prepared.said, context - size)
-        if bound <= 0:
-            return _all_said(prepared, "length")
-        if begun(prompt):
-            planned = Plan()  # text goes on as text
-        return self._admit(prepared, bound, prompt, planned)
+        return context - size
 
     async def busy(self) -> int:
         """How many of the engine's slots are at work, as the engine itself says."""
@@ -204,7 +221,8 @@ class LlamaModel:
             else:
                 self._free(ticket)
 
-        return LlamaTurn(start, leave, prepared, ThinkingSplitter(self._tag), Speech(planned))
+        kind = LlamaTurn if bound else ReadingTurn
+        return kind(start, leave, prepared, ThinkingSplitter(self._tag), Speech(planned))
 
     def _free(self, ticket: int) -> None:
         self._places.pop(ticket, None)
@@ -215,7 +233,7 @@ class LlamaModel:
 
     def _run(self, id: int, prepared: f.Prepared, bound: int, prompt: Prompt, grammar: str | None) -> f.Run:
         sampling, thought = prompt.sampling, None
-        if prepared.after and self._tag is not None:
+        if bound and prepared.after and self._tag is not None:
             thought = f.Thought(budget(prompt.reasoning.effort, bound), TAGS[self._tag], prepared.after)
         return f.Run(
             id=id,

@@ -112,5 +112,19 @@ class LlamaTurn:
         return [*found, usage, Stop("length" if done.cut else "stop")]
 
 
+class ReadingTurn(LlamaTurn):
+    """A turn in which the prompt is only read. What the engine says of its own, a token, is not told."""
+
+    def _deltas(self, frame: Heard) -> list[Delta]:
+        match frame:
+            case f.ThoughtPiece() | f.Piece():
+                return []
+            case f.Done(prompt=prompt, cached=cached):
+                self._ended = True
+                return [UsageDelta(prompt, 0, cached_tokens=min(cached, prompt)), Stop("stop")]
+            case _:
+                return super()._deltas(frame)
+
+
 def _nothing() -> None:
     """What a turn gives up that has given up its place already."""

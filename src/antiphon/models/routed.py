@@ -7,11 +7,11 @@ first delta it can be done again elsewhere.
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from msgspec import Struct
 
-from antiphon.core.deltas import Delta, UsageDelta
+from antiphon.core.deltas import Delta, Stop, UsageDelta
 from antiphon.core.ports import Model, ModelInfo, Readiness, Telemetry, Turn
 from antiphon.core.prices import Prices
 from antiphon.core.problems import Problem
@@ -81,7 +81,12 @@ class RoutedModel:
         raise fault or self._routes[-1].lane.refusal()
 
     async def open(self, prompt: Prompt) -> Turn:
-        """The turn of the first upstream that says something. Raises what the last one refused with."""
+        """The turn of the first upstream that says something. Raises what the last one refused with.
+
+        A prompt that is only to be read goes nowhere: no upstream can be asked for that alone.
+        """
+        if not prompt.sampling.max_output_tokens:
+            return _silent()
         fault: Problem | None = None
         for route in self._in_order(prompt):
             try:
@@ -242,6 +247,11 @@ class RoutedTurn:
         """What it took, which stands at the end of what is said."""
         said = (*self._before, *self._last)
         return next((delta for delta in reversed(said) if isinstance(delta, UsageDelta)), None)
+
+
+async def _silent() -> AsyncIterator[Sequence[Delta]]:
+    """The turn of a prompt that nobody was asked to answer."""
+    yield [UsageDelta(0, 0), Stop("stop")]
 
 
 async def _close(turn: Turn) -> None:

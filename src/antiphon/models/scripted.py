@@ -192,6 +192,8 @@ class ScriptedModel:
 
     async def _play(self, steps: list[Step], prompt: Prompt, input_tokens: int) -> AsyncIterator[list[d.Delta]]:
         bound = left = prompt.sampling.max_output_tokens
+        if not bound:
+            steps = []
         told: d.UsageDelta | None = None
         reason, thought = "stop", 0
         said = Said(prompt.said)

@@ -37,11 +37,13 @@ async def before(store: Store, project: str, response_id: str, own: int) -> list
     return made_from[: len(made_from) - own]
 
 
-async def resolve(store: Store, project: str, request: Request) -> list[Item]:
+async def resolve(store: Store, project: str, request: Request, local: list[Item] | None = None) -> list[Item]:
     """The request's input with references replaced by the items that they stand for.
 
-    Raises `Problem` 404 for a reference to nothing.
+    `local` is what stands before the input where only a connection knows it (`Run.local`). Raises `Problem` 404 for
+    a reference to nothing.
     """
+    within = request.previous_response_id if local is None else None
     if not any(isinstance(item, ItemReference) for item in request.input):
         return request.input
     found: list[Item] = []
@@ -49,7 +51,7 @@ async def resolve(store: Store, project: str, request: Request) -> list[Item]:
         if not isinstance(item, ItemReference):
             found.append(item)
             continue
-        known = await store.item(project, item.id, request.previous_response_id)
+        known = _newest(local or [], item.id) or await store.item(project, item.id, within)
         if known is None:
             raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"input[{place}].id")
         found.append(known)
@@ -83,6 +85,10 @@ async def _after(store: Store, project: str, response_id: str) -> list[Item]:
             param="previous_response_id",
         )
     return await store.history(project, response_id) or []
+
+
+def _newest(items: list[Item], item_id: str) -> Item | None:
+    return next((item for item in reversed(items) if item.id == item_id), None)
 
 
 def _named(item: Item) -> Item:

@@ -42,11 +42,12 @@ class Prompting:
     async def gather(self, run: Run) -> None:
         """Fetch and check what a request points to. Raises `Problem` for what is not there, or not legal."""
         request, project = run.request, run.project
-        before = await context.history(self._store, project, request)
-        request.input = await context.resolve(self._store, project, request)
+        before = await context.history(self._store, project, request) if run.local is None else run.local
+        request.input = await context.resolve(self._store, project, request, run.local)
         context.check(request, before)
         if request.store:
             request.input = context.with_ids(request.input)
+        run.before = before
         await self._see(run, before)
 
     async def gather_again(self, run: Run) -> None:
@@ -123,7 +124,7 @@ class Prompting:
         place = compaction.latest(said)
         if place is None:
             past = self.compacting.past(project, before, request.input)
-            if request.context_management or request.compacts:
+            if (request.context_management and request.generate) or request.compacts:
                 run.matter = compaction.matter(past.head, [*past.before, *request.input[past.skipped :]])
         else:
             past = self.compacting.past(project, [*before, *request.input, said[place]], [])

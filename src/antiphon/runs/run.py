@@ -31,6 +31,9 @@ class Run:
     record
         scope and key of its idempotency record, where it was asked for under a key: then its
         answer is kept for the retry, and it goes on without a reader.
+    local, before
+        what stands before its input, where only a connection knows it; given before anything carries the run. What
+        does in any case, once it has been gathered.
     prompt, made_from
         what the model is to see, once it has been gathered; of a run that another process began, what is known of
         it without that.
@@ -52,6 +55,8 @@ class Run:
         self.request_id = request_id
         self.emitter = Emitter(response, new_id=new_id, now=now)
         self.log = RunLog(response)
+        self.local: list[Item] | None = None
+        self.before: list[Item] = []
         self.prompt: Prompt | None = None
         self.made_from: list[Item] = []
         self.matter: Matter | None = None

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from antiphon.core.accounts import Accounts, Principal, Settlement
-from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome
+from antiphon.core.emitter import Cancelled, Completed, Failed, Incomplete, Outcome, Read
 from antiphon.core.items import Message
 from antiphon.core.ports import Claim, Models, Opening, StaleEpoch, Store, Telemetry, Turn
 from antiphon.core.problems import Problem
@@ -21,6 +21,7 @@ from antiphon.core.request import Request
 from antiphon.core.response import Response, respond
 from antiphon.core.signals import Fault, RunContent, RunEnded
 from antiphon.core.wire import plain
+from antiphon.runs import context
 from antiphon.runs.ids import new_id, now
 from antiphon.runs.keeping import Background, Flusher, Forgotten, Keeping, Streamed, Whole, together
 from antiphon.runs.prompting import Prompting
@@ -209,7 +210,7 @@ class Runner:
         if reason is not None:
             return Incomplete(reason)
         log.append(emitter.feed(voice.finish()))
-        return Completed()
+        return Completed() if run.request.generate else Read()
 
     async def _ask(self, run: Run) -> Turn:
         run.meter.asks()
@@ -298,12 +299,14 @@ class Runner:
         return Whole(run, self._store, self._opening(run))
 
     def _opening(self, run: Run) -> Opening:
-        request = run.request
+        request, follows, inputs = run.request, run.request.previous_response_id, run.request.input
+        if run.local is not None:  # what it follows is kept nowhere, so that it is kept with this one
+            follows, inputs = None, [*context.with_ids(run.local), *inputs]
         return Opening(
             run.project,
             run.log.snapshot(),
-            redacted_items(request.input),
-            follows=request.previous_response_id,
+            redacted_items(inputs),
+            follows=follows,
             conversation=request.conversation,
             request=self._prompting.kept(run) if request.background else None,
             expires_at=now() + self._keep if self._keep else None,
