@@ -172,6 +172,24 @@ async def test_calls_and_references_are_found_in_what_only_the_connection_knows(
         assert await talk.error() == (404, "not_found", "input[0].id")
 
 
+async def test_a_prompt_that_is_kept_may_be_named() -> None:
+    async with serving() as server:
+        kept = {"name": "greeting", "input": "Hello {{name}}"}
+        prompt = (await server.ask("POST", "/v1/prompts", kept)).json()
+        talk = await Talk(server).open()
+        talk.say(
+            {
+                "type": "response.create",
+                "model": "scripted",
+                "prompt": {"id": prompt["id"], "variables": {"name": "Ada"}},
+            }
+        )
+        assert text(await talk.response()) == "Hello Ada"
+        talk.create("a", prompt={"id": "pmpt_unknown"})
+        assert (await talk.error())[0] == 404
+        assert text(await talk.ask("b")) == "b"
+
+
 async def test_generate_false_is_answered_with_nothing_and_can_be_gone_on_from() -> None:
     async with serving() as server:
         talk = await Talk(server).open()

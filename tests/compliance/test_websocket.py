@@ -8,6 +8,7 @@ import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -91,6 +92,20 @@ async def failed_continuation_evicts_cache(server: Server, base: str) -> None:
         assert again["error"]["code"] == MISSING
 
 
+async def compact_new_chain(server: Server, base: str) -> None:
+    said = [message("user", "My name is Alice."), message("assistant", "Hello Alice."), message("user", "Go on.")]
+    async with (
+        aiohttp.ClientSession(headers=HEADERS) as session,
+        session.post(
+            f"http://127.0.0.1:{server.port}{base}/responses/compact", json={"model": "scripted", "input": said}
+        ) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        window = (await answer.json())["output"]
+    async with opened(server, base) as socket:
+        await completed(socket, [*window, message("user", "What is my name?")], tools=[])
+
+
 CHECKS = (
     response,
     sequential_responses,
@@ -98,6 +113,7 @@ CHECKS = (
     reconnect_store_false_recovery,
     previous_response_not_found,
     failed_continuation_evicts_cache,
+    compact_new_chain,
 )
 
 
