@@ -1,5 +1,6 @@
 """What tests share: the asyncio backend, a patient hypothesis, and the real server as a process."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,10 @@ def small_model(models_folder: Path) -> Path:
     """The checked file of the small model, fetched where it isn't there yet."""
     small = catalogue.find(catalogue.load().small)
     assert small is not None
-    return fetch(small, models_folder, lambda _progress: None)
+    models_folder.mkdir(parents=True, exist_ok=True)
+    with (models_folder / "tests.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # the tests run in two processes, and one of them fetches
+        return fetch(small, models_folder, lambda _progress: None)
 
 
 @pytest.fixture(scope="session")
