@@ -1,6 +1,8 @@
 """Log lines: one a signal, as JSON or for people."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -17,7 +19,7 @@ from antiphon.core.signals import (
     UpstreamCalled,
     UpstreamChanged,
 )
-from antiphon.observe.logs import structured
+from antiphon.observe.logs import Lines, structured
 
 
 def run(status: str = "completed", code: str | None = None) -> RunEnded:
@@ -57,6 +59,33 @@ def test_json_is_a_line_a_signal(capfdbinary: pytest.CaptureFixture[bytes]) -> N
     assert (told[0]["path"], told[0]["status"], told[0]["seconds"]) == ("/healthz", 200, 0.000123)
     assert (told[1]["response_id"], told[1]["first_delta"], told[1]["seconds"]) == ("resp_1", None, 1.234568)
     assert told[-1]["count"] == 3
+
+
+@pytest.mark.anyio
+async def test_usual_lines_go_out_together_and_what_is_wrong_goes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        lines = Lines(file)
+        for _ in range(2):
+            lines.write(b"usual\n")
+            lines.soon()
+        assert path.read_bytes() == b""
+        lines.write(b"wrong\n")
+        lines.now()
+        assert path.read_bytes() == b"usual\nusual\nwrong\n"
+        lines.write(b"usual\n")
+        lines.soon()
+        while path.read_bytes().count(b"\n") < 4:  # noqa: ASYNC110  seen from outside
+            await asyncio.sleep(0.01)
+
+
+def test_where_no_loop_runs_every_line_goes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        lines = Lines(file)
+        lines.write(b"usual\n")
+        lines.soon()
+        assert path.read_bytes() == b"usual\n"
 
 
 def test_what_is_less_important_is_left_out(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

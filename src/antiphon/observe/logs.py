@@ -3,10 +3,11 @@
 Knows nothing of prompts and outputs: of the signals only `RunContent` carries any, for a project that wants it.
 """
 
+import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 
@@ -24,6 +25,8 @@ from antiphon.core.signals import (
 )
 
 Format = Literal["console", "json"]
+_USUAL = frozenset({"debug", "info"})
+_TOGETHER = 0.05  # seconds that a usual line may wait for others
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _EVENTS: dict[type, str] = {
@@ -72,14 +75,44 @@ def _heading(signal: Signal) -> tuple[str, str]:
 
 def _as_json() -> Write:
     """A line is an object. No library stands between: two lines go out for each request."""
-    encode, out = msgspec.json.Encoder(enc_hook=str).encode, sys.stderr.buffer
+    encode, out = msgspec.json.Encoder(enc_hook=str).encode, Lines(sys.stderr.buffer)
 
     def write(level: str, event: str, fields: dict[str, Any]) -> None:
         stamp = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
         out.write(encode({"timestamp": stamp, "level": level, "event": event, **fields}) + b"\n")
-        out.flush()
+        if level in _USUAL:
+            out.soon()
+        else:
+            out.now()
 
     return write
+
+
+class Lines:
+    """Lines on their way out: where an event loop runs, the usual ones of some milliseconds go together.
+
+    A write is a call of the system, and costs more than all else of a line.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.write = out.write
+        self._flush = out.flush
+        self._timer: asyncio.TimerHandle | None = None
+
+    def soon(self) -> None:
+        """Let what was written wait for others."""
+        if self._timer is None:
+            try:
+                self._timer = asyncio.get_running_loop().call_later(_TOGETHER, self.now)
+            except RuntimeError:  # nobody would come back for it
+                self._flush()
+
+    def now(self) -> None:
+        """Send what was written."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._flush()
 
 
 def _for_people() -> Write:
