@@ -38,6 +38,7 @@ CLOSED = Way(elsewhere=403)
 _PROJECT = "/v1/organization/projects/{project_id}"
 TABLE: dict[tuple[str, str], Way] = {
     ("POST", "/v1/responses"): Way(CREATE, elsewhere=200),
+    ("GET", "/v1/responses"): Way(good=426, elsewhere=426),  # a WebSocket's path, asked without one
     ("POST", "/v1/responses/input_tokens"): Way(CREATE, elsewhere=200),
     ("POST", "/v1/responses/compact"): Way(CREATE, elsewhere=200),
     ("GET", "/v1/responses/{response_id}"): Way(),

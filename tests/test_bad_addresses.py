@@ -31,7 +31,6 @@ def test_an_unknown_path(server: Server, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1/responses"),
         ("PUT", "/v1/responses"),
         ("PATCH", "/v1/responses"),
         ("PUT", "/v1/responses/resp_1"),

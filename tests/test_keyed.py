@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ def test_a_project_that_wants_it_has_its_words_in_the_log_and_no_other(tmp_path:
             keys[name] = project, post(server, f"{PROJECTS}/{project}/api_keys", {"name": "k"}).json()["value"]
         create(server, keys["quiet"][1], input="quiet words", store=False)
         create(server, keys["loud"][1], input=SAID, instructions="be brief", store=False)
+        until = time.monotonic() + 10
+        while '"content"' not in server.wrote() and time.monotonic() < until:
+            time.sleep(0.05)  # the line comes behind the answer
         lines = [json.loads(line) for line in server.wrote().splitlines() if line.startswith("{")]
         (told,) = [line for line in lines if line["event"] == "content"]
         assert told["project"] == keys["loud"][0]

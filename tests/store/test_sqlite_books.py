@@ -41,7 +41,9 @@ async def test_an_old_database_is_brought_up_to_date_unless_a_server_runs_on_it(
     async with running(tmp_path) as store:
         name = await turn(store, "q", "a")
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:  # as the first version left it
-        drops = "".join(f"DROP TABLE {table};" for table in ("project", "api_key", "mark", "ledger", "ledger_hour"))
+        drops = "".join(
+            f"DROP TABLE {table};" for table in ("project", "api_key", "mark", "ledger", "ledger_hour", "prompt")
+        )
         connection.executescript(f"{drops} PRAGMA user_version = 1;")
     lock = Lock(tmp_path)
     with pytest.raises(StoreError, match="Another server"):
