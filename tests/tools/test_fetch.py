@@ -325,6 +325,7 @@ async def test_several_gzip_streams_in_a_row_are_one_body() -> None:
         (b"x", "br"),
         (b"x", "gzip, gzip"),
     ],
+    ids=["not packed", "cut", "empty", "unknown", "twice"],  # a packed body names its second: two processes must agree
 )
 async def test_a_packing_that_is_broken_or_unknown_is_a_failed_download(body: bytes, encoding: str) -> None:
     async with origin(answer(body, f"Content-Encoding: {encoding}")) as server:
