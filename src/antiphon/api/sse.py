@@ -135,18 +135,19 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
     A log that breaks off (its run was handed back) ends without `[DONE]`: there is more to come elsewhere.
     """
     beat = Heartbeat(cursor, reading.heartbeat)
-    ended = False
+    begun = ended = False
     try:
         while (told := await cursor.take()) is not None:
-            if not exchange.begun:
+            if not begun:
                 if not told:
                     promise()
                 await reading.begin(exchange)
+                begun = True
             if data := reading.projection.frames(told) if told else PING:
                 await exchange.chunk(data)
                 beat.wrote()
             ended = bool(told) and isinstance(told[-1].event, TERMINAL_EVENTS)
-        if not exchange.begun:
+        if not begun:
             return False
         await exchange.last(DONE if ended else b"")
         return True

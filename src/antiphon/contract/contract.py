@@ -63,7 +63,7 @@ class Contract:
     def _reader(self) -> Reader:
         return Reader(self.law, self.schema, [REQUESTS[name] for name in self.law.codecs.request])
 
-    @property
+    @cached_property
     def touched(self) -> frozenset[type[Event]]:
         """The kinds of events that do not go out as the log has them: `event` tells how. Of every other kind a
         writer sends the log's bytes, without asking."""

@@ -125,7 +125,8 @@ class Fold:
         item.summary.append(event.part)
 
     def _text(self, event: e.OutputTextDelta) -> None:
-        part = self._part(event.output_index)
+        part = self.open[event.output_index].open
+        assert part is not None, "a delta of a part that is not open"
         part.pieces.append(event.delta)
         if event.logprobs:
             part.logprobs.extend(event.logprobs)

@@ -56,11 +56,10 @@ def encode(value: Any) -> bytes:
     a line there (clients §13).
     """
     data = _encoder.encode(value)
-    if b"\xe2\x80" in data:
-        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-    if b"\xc2\x85" in data:
-        data = data.replace(b"\xc2\x85", b"\\u0085")
-    return data
+    if data.isascii():
+        return data
+    data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return data.replace(b"\xc2\x85", b"\\u0085")
 
 
 def pack(value: Any) -> bytes:

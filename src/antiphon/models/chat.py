@@ -119,9 +119,11 @@ class ChatTurn:
                 deltas = await self._heard()
                 self._fault = self._reader.fault
                 if deltas:
-                    self._begun = True
-                    self._answer.spoken()
-                    self._look_at(deltas)
+                    if not self._begun:
+                        self._begun = True
+                        self._answer.spoken()
+                    if self._check is not None:
+                        self._look_at(deltas, self._check)
                     return deltas
             if self._fault is not None:
                 raise self._fault
@@ -136,13 +138,12 @@ class ChatTurn:
             self._over = True
             self._answer.abort()
 
-    def _look_at(self, deltas: Sequence[Delta]) -> None:
+    def _look_at(self, deltas: Sequence[Delta], check: AnswerCheck) -> None:
         """See that the answer is what was asked. Where it is not, what was said is told before that."""
-        if self._check is not None:
-            try:
-                self._check.feed(deltas)
-            except Problem as fault:
-                self._fault = fault
+        try:
+            check.feed(deltas)
+        except Problem as fault:
+            self._fault = fault
 
     async def _heard(self) -> list[Delta]:
         """What the next bytes tell."""
@@ -163,7 +164,7 @@ class ChatTurn:
         if self._reader.ended:
             self._over = True
             self._answer.leave()
-        elif self._events.held > _LONGEST_EVENT:
+        elif not payloads and self._events.held > _LONGEST_EVENT:
             raise malformed(self._upstream, "sends an event without an end")
         return deltas
 

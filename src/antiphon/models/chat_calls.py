@@ -48,18 +48,18 @@ class Nameless(Exception):
 
 
 class CallOrder:
-    """Puts the calls of one turn in order. `offered` are the tools by name, `taken` the ids of the history's calls."""
+    """Puts the calls of one turn in order. `offered` are the tools by name, `taken` the ids of the history's calls.
+
+    any
+        whether anything was called.
+    """
 
     def __init__(self, offered: Mapping[str, Offer], taken: Iterable[str]) -> None:
         self._offered = offered
         self._taken = set(taken)
         self._heard: list[_Heard] = []
         self._live = 0
-
-    @property
-    def any(self) -> bool:
-        """Whether anything was called."""
-        return bool(self._heard)
+        self.any = False
 
     @property
     def characters(self) -> int:
@@ -128,6 +128,7 @@ class CallOrder:
         one = _Heard(call.index, told, bool(told) and told not in self._taken, call.custom is not None)
         self._taken.add(told)
         self._heard.append(one)
+        self.any = True
         return one
 
     def _tell(self, found: list[d.Delta]) -> None:

@@ -123,7 +123,7 @@ class ChatReader:
             chunk = decoded(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise malformed(self._upstream, "sent something that is no JSON") from None
-        if chunk is None or is_error(chunk):
+        if chunk is None or ((chunk.error or not chunk.choices) and is_error(chunk)):
             raise self._told(payload, chunk)
         if chunk.usage is not None:
             self._usage = chunk.usage
@@ -173,7 +173,10 @@ class ChatReader:
                 message = f"The upstream '{self._upstream.name}' gives no log-probabilities."
                 raise Problem(400, "unsupported_parameter", message, param="top_logprobs")
         self._text += len(text)
-        self._put(d.TextDelta(text, logprobs), found)
+        if self._calls.any:
+            self._put(d.TextDelta(text, logprobs), found)
+        else:  # nearly always
+            found.append(d.TextDelta(text, logprobs))
 
     def _parts(self, parts: list[JSON], choice: Choice, found: list[d.Delta]) -> None:
         for part in parts:

@@ -16,6 +16,9 @@ def form_of(data: bytes) -> Form:
     return "page" if begins == b"<" else "events" if begins else "blank"
 
 
+_LF, _CR = b"\n\r"  # as numbers, since to look for bytes in bytes Python makes an exception and throws it away
+
+
 class EventStream:
     """Reads one stream, however it is cut. Comments, ids, names and retry times are passed over."""
 
@@ -31,7 +34,7 @@ class EventStream:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of every event that ends in `data`, in order; that of several lines with LF between."""
-        if self._after_cr or not self._begun or b"\r" in data:
+        if self._after_cr or not self._begun or _CR in data:
             data = self._plain(data)
         if self._held:
             data = self._held + data
@@ -39,7 +42,7 @@ class EventStream:
         self._held = blocks.pop()
         found: list[bytes] = []
         for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
+            if block[:6] == b"data: " and _LF not in block:
                 found.append(block[6:])
             elif (payload := _data(block)) is not None:
                 found.append(payload)

@@ -115,16 +115,13 @@ class Reply:
 
     def wake(self) -> None:
         """Have whoever waits look."""
-        waiting = self._waiting
+        waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
-    async def _news(self) -> None:
-        self._waiting = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
+    def _news(self) -> asyncio.Future[None]:
+        self._waiting = waiting = asyncio.get_running_loop().create_future()
+        return waiting
 
 
 class Connection(asyncio.Protocol):

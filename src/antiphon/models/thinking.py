@@ -58,7 +58,12 @@ class ThinkingSplitter:
         found: list[Delta] = []
         for delta in deltas:
             if isinstance(delta, TextDelta):
-                self._text(delta, found)
+                if self._state == "answer":  # nearly always
+                    self._characters += len(delta.text)
+                    self._answered += len(delta.text)
+                    found.append(delta)
+                else:
+                    self._text(delta, found)
             elif isinstance(delta, UsageDelta):
                 found.append(self._counted(delta))
             else:
@@ -74,10 +79,6 @@ class ThinkingSplitter:
 
     def _text(self, delta: TextDelta, found: list[Delta]) -> None:
         self._characters += len(delta.text)
-        if self._state == "answer":
-            self._answered += len(delta.text)
-            found.append(delta)
-            return
         self._hold(delta)
         while self._advanced(found):
             pass

@@ -80,8 +80,8 @@ class RunLog:
 
     def show(self, upto: int | None = None) -> None:
         """Let cursors and snapshots see the first `upto` events, all without it."""
-        self._shown = len(self._told) if upto is None else upto
-        self._known = max(self._known, self._shown)
+        self._shown = shown = len(self._told) if upto is None else upto
+        self._known = max(self._known, shown)
         self._wake()
 
     def know(self, upto: int) -> None:
@@ -93,7 +93,7 @@ class RunLog:
         self._ended = True
         self._wake()
         closing, self._closing = self._closing, []
-        _tell(closing)
+        _release(closing)
 
     def events(self, start: int) -> list[Event]:
         """The events from place `start` on, seen or not."""
@@ -114,11 +114,12 @@ class RunLog:
         return fold.snapshot()
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        _tell(waiting)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            _release(waiting)
 
 
-def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
+def _release(waiting: Iterable[asyncio.Future[None]]) -> None:
     for future in waiting:
         if not future.done():  # whoever waited may have been cancelled
             future.set_result(None)
