@@ -24,12 +24,12 @@ def test_the_script_and_the_module_are_the_same(tmp_path: Path) -> None:
 def test_help_lists_what_is_built_and_nothing_else(tmp_path: Path) -> None:
     ended = antiphon("--help", folder=tmp_path)
     listed = {line.split()[1] for line in ended.stdout.splitlines() if line.startswith("│ ") and line[2] != " "}
-    commands = {"backup", "chat", "config", "models", "pull", "serve", "upstreams"}
+    commands = {"backup", "chat", "config", "connect", "models", "pull", "serve", "upstreams"}
     accounts = {"keys", "projects", "usage", "export", "purge"}
     assert listed == commands | accounts | {"--help", "--version"}
 
 
-@pytest.mark.parametrize("command", ["serve", "chat", "pull", "models", "backup"])
+@pytest.mark.parametrize("command", ["serve", "chat", "connect", "pull", "models", "backup"])
 def test_each_flag_is_explained(command: str, tmp_path: Path) -> None:
     ended = antiphon(command, "--help", folder=tmp_path)
     flags = [line for line in ended.stdout.splitlines() if line.startswith("│ --")]

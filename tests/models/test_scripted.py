@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.core import deltas as d
+from antiphon.core.compaction import asking, transcript
 from antiphon.core.emitter import Completed, Emitter
 from antiphon.core.items import FunctionCallOutput, InputText, Item, Message, OutputText
 from antiphon.core.problems import Problem
@@ -84,6 +85,29 @@ async def test_turns_are_chosen_by_the_outputs_that_came() -> None:
         assert isinstance(first, d.TextDelta) and first.text == expected
     assert script_of([]) == script_of([Message(role="system")])
     assert len(await play(prompt_of(user('[{"text": 5}]')))) == 4  # no script after all: said back
+
+
+async def test_it_tells_what_it_was_given() -> None:
+    script = user({"turns": [[{"text": "first"}], [{"text": "It is "}, {"tell": "output"}]]})
+    for output in ("18 degrees", [InputText("18 degrees")]):
+        said = await play(prompt_of(script, FunctionCallOutput(call_id="c", output=output)))
+        assert "".join(delta.text for delta in said if isinstance(delta, d.TextDelta)) == "It is 18 degrees"
+    assert await play(prompt_of(user([{"tell": "output"}]))) == [d.UsageDelta(2, 0), d.Stop("stop")]  # none was given
+    prompt = prompt_of(Message(role="developer", content=[InputText("Be brief.")]), user([{"tell": "prompt"}]))
+    told = (await play(prompt))[0]
+    assert isinstance(told, d.TextDelta)
+    read = json.loads(told.text)
+    assert (read["model"], read["items"][0]["content"][0]["text"]) == ("scripted", "Be brief.")
+
+
+async def test_of_a_summary_it_says_the_facts_alone() -> None:
+    items = [user("FACT one\nnot this"), Message(role="assistant", content=[OutputText("FACT two\nFACT one")])]
+    for asked in (
+        asking(transcript(items)),
+        [*items, user("You make a CONTEXT CHECKPOINT COMPACTION. Create a summary.")],
+    ):
+        said = await play(prompt_of(*asked))
+        assert "".join(delta.text for delta in said if isinstance(delta, d.TextDelta)) == "FACT one\nFACT two"
 
 
 async def test_a_bound_cuts_and_is_told() -> None:

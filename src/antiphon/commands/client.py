@@ -21,6 +21,14 @@ class Trouble(Exception):
     """The server could not be reached, or refused; the message is for the person who asked."""
 
 
+class Refused(Trouble):
+    """The server answered, with another status than was hoped for."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.status = status
+
+
 class Usage(Struct):
     """What a turn took, in tokens."""
 
@@ -89,9 +97,9 @@ def frames(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Client:
-    """Speaks to the server at a base URL such as http://127.0.0.1:8484/v1."""
+    """Speaks to the server at a base URL such as http://127.0.0.1:8484/v1, and shows it the key, where there is one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
             port = parts.port
@@ -99,6 +107,7 @@ class Client:
             raise Trouble(f"{url} is no http or https address: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Trouble(f"{url} is no http or https address.")
+        self._head = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self.url = parts.geturl().rstrip("/")
         self._secure = parts.scheme == "https"
         self._host, self._port, self._path = parts.hostname, port, parts.path.rstrip("/")
@@ -139,12 +148,12 @@ class Client:
         connection = kind(self._host, self._port, timeout=timeout)
         try:
             try:
-                connection.request(method, path, body, {"Content-Type": "application/json"})
+                connection.request(method, path, body, self._head)
                 answer = connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 raise Trouble(f"no answer from {self.url}: {error}") from error
             if answer.status not in known:
-                raise Trouble(self._why(answer))
+                raise Refused(self._why(answer), answer.status)
             yield answer
         finally:
             connection.close()

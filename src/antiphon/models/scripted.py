@@ -2,13 +2,14 @@
 
 Knows nothing of real models; a token here is a word with the white space before it.
 
-The text of the last user message is the script. Where it is a JSON array, its objects are
-played in order; where it is a JSON object `{"turns": [[…], […]]}`, the array is chosen by
+The text of the last user message is the script, or where that has several, the last if it is one. Where it is a JSON
+array, its objects are played in order; where it is a JSON object `{"turns": [[…], […]]}`, the array is chosen by
 the number of tool outputs after that message. Any other text is said back as it is.
 
 A step has one of these keys:
 
     text, reasoning, summary, refusal    words to stream
+    tell                                 `output`: what the last tool gave; `prompt`: the whole prompt, as JSON
     call {name, arguments, call_id?, namespace?}     `arguments` is any JSON, or text as it is to stand
     custom {name, input, call_id?, namespace?}       a call of a free-form tool
     item {…}                             a whole item
@@ -18,19 +19,23 @@ A step has one of these keys:
     crash                                raise what no model should raise
 
 and may have `count` (play it so often), `delay` (seconds before each piece) and `whole`
-(true: one delta, not a delta a word). Asked for a summary (`core.compaction.asking`) it copies the lines of the
-prompt that begin with FACT, and says nothing else. After an interruption it goes on where it was (`Prompt.said`).
+(true: one delta, not a delta a word). After an interruption it goes on where it was (`Prompt.said`).
+
+Asked for a summary, by us (`core.compaction.asking`) or by Codex (a CONTEXT CHECKPOINT COMPACTION, clients.md), it
+copies the lines of the prompt that begin with FACT, and says nothing else.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from antiphon.core import deltas as d
-from antiphon.core.compaction import is_asked
+from antiphon.core.compaction import is_asked, question
 from antiphon.core.items import (
     JSON,
     CustomToolCall,
@@ -54,6 +59,7 @@ from antiphon.core.request import Request
 from antiphon.core.wire import encode
 
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
+_CODEX_ASKS = "CONTEXT CHECKPOINT COMPACTION"
 
 
 class Call(Struct):
@@ -81,6 +87,7 @@ class Step(Struct):
     reasoning: str | None = None
     summary: str | None = None
     refusal: str | None = None
+    tell: Literal["output", "prompt"] | None = None
     call: Call | None = None
     custom: Call | None = None
     item: JSON = None
@@ -116,25 +123,29 @@ def text_of(item: Item) -> str:
 
 def script_of(items: list[Item]) -> list[Step]:
     """The steps that a prompt's items ask for."""
-    if is_asked(items):
-        return [Step(text="\n".join(_facts(items[1:])))]
-    place = next(
-        (n for n in range(len(items) - 1, -1, -1) if isinstance(items[n], Message) and items[n].role == "user"),  # type: ignore[union-attr]  # isinstance stands before it
-        None,
-    )
-    if place is None:
+    place = question(items)
+    if place == len(items):
         return [Step(text="")]
-    text = text_of(items[place])
+    text = _scripted(items[place])
+    if is_asked(items) or _CODEX_ASKS in text[:100]:
+        return [Step(text="\n".join(_facts(items)))]
     outputs = sum(isinstance(item, FunctionCallOutput | CustomToolCallOutput) for item in items[place + 1 :])
     try:
-        if text.lstrip().startswith("["):
+        if text.startswith("["):
             return msgspec.json.decode(text, type=list[Step])
-        if text.lstrip().startswith('{"turns"'):
+        if text.startswith('{"turns"'):
             turns = msgspec.json.decode(text, type=Script).turns
             return turns[min(outputs, len(turns) - 1)] if turns else []
     except msgspec.DecodeError:
         return [Step(text=text)]
     return [Step(text=text)]
+
+
+def _scripted(item: Item) -> str:
+    """The text that may be a script; clients put others before it, such as the name of a picture."""
+    parts = [part.text for part in item.content if isinstance(part, InputText)] if isinstance(item, Message) else []
+    last = parts[-1].lstrip() if parts else ""
+    return last if last.startswith(("[", '{"turns"')) else text_of(item)
 
 
 def _facts(items: list[Item]) -> list[str]:
@@ -177,7 +188,7 @@ class ScriptedModel:
 
     async def open(self, prompt: Prompt) -> Turn:
         """Refuse what is too long, or what begins with `fail`; else play."""
-        steps = script_of(prompt.items)
+        steps = [_filled(step, prompt) for step in script_of(prompt.items)]
         if steps and steps[0].fail is not None:
             raise _problem(steps[0].fail)
         tokens = (await self.count(prompt)).tokens
@@ -219,6 +230,25 @@ class ScriptedModel:
             if step.crash:
                 raise RuntimeError("the scripted model was told to crash")
         yield [told or d.UsageDelta(input_tokens, bound - max(left, 0), reasoning_tokens=thought), d.Stop(reason)]
+
+
+def _filled(step: Step, prompt: Prompt) -> Step:
+    """The step with the words that it is to tell."""
+    match step.tell:
+        case "output":
+            return replace(step, text=_last_output(prompt.items))
+        case "prompt":
+            return replace(step, text=encode(prompt).decode(), whole=True)
+    return step
+
+
+def _last_output(items: list[Item]) -> str:
+    """What the last tool gave, as text; nothing where none was asked."""
+    for item in reversed(items):
+        if isinstance(item, FunctionCallOutput | CustomToolCallOutput):
+            parts = item.output
+            return parts if isinstance(parts, str) else " ".join(p.text for p in parts if isinstance(p, InputText))
+    return ""
 
 
 class Said:
