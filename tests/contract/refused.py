@@ -203,6 +203,34 @@ REFUSED: list[tuple[str, dict[str, Any], str, str, str]] = [
         "previous_response_id",
         "Give one of them.",
     ),
+    (
+        "effort of an update",
+        {"input": [{"type": "configuration_update", "reasoning": {"effort": "a lot"}}]},
+        "invalid_value",
+        "input[0].reasoning.effort",
+        "'a lot'",
+    ),
+    (
+        "format of an update",
+        {"input": [{"type": "configuration_update", "text": {"format": {"type": "json_schema", "name": "n"}}}]},
+        "missing_required_parameter",
+        "input[0].text.format.schema",
+        "",
+    ),
+    (
+        "approval of nothing",
+        {"input": [{"type": "mcp_approval_response", "approve": True}]},
+        "missing_required_parameter",
+        "input[0].approval_request_id",
+        "",
+    ),
+    (
+        "approval of any truth",
+        {"input": [{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": "yes"}]},
+        "invalid_type",
+        "input[0].approve",
+        "expected a boolean",
+    ),
     ("kept nowhere", {"background": True, "store": False}, "unsupported_value", "store", "has to be kept"),
 ]
 
@@ -224,10 +252,4 @@ BODIES: list[tuple[str, bytes, str, str | None]] = [
     ("10,000 lists", b"[" * 10_000 + b"]" * 10_000, "invalid_value", None),
     ("too deep by one", b'{"model":"m","input":' + b"[" * DEEPEST + b"]" * DEEPEST + b"}", "invalid_value", None),
     ("deep aside", b'{"model":"m","input":"x","y":' + b'{"z":' * 500 + b"1" + b"}" * 501, "invalid_value", None),
-]
-
-
-FUNCTION = {"type": "function", "name": "f"}
-LATER: list[tuple[str, Any, str]] = [
-    ("input", [{"type": "configuration_update", "reasoning": {"effort": "low"}}], "input[0].type"),
 ]

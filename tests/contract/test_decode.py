@@ -29,8 +29,7 @@ from antiphon.core.request import (
     Request,
     Text,
 )
-from tests.contract.later import whole
-from tests.contract.refused import BODIES, LATER, REFUSED
+from tests.contract.refused import BODIES, REFUSED
 
 
 def read(**fields: Any) -> Request:
@@ -58,11 +57,18 @@ def test_a_body_that_is_no_request_is_a_400(body: bytes, code: str, param: str |
     assert (problem.status, problem.type, problem.code, problem.param) == (400, "invalid_request_error", code, param)
 
 
-@pytest.mark.parametrize(("field", "value", "param"), LATER)
-def test_what_is_not_built_yet_is_refused_by_name(field: str, value: Any, param: str) -> None:
-    problem = refusal(json.dumps({"model": "m", "input": "hello"} | {field: value}).encode())
-    assert (problem.status, problem.code, problem.param) == (400, "unsupported_parameter", param)
-    assert problem.message.startswith("Unsupported parameter: ")
+def test_what_an_update_sets_counts_unless_the_request_says_otherwise() -> None:
+    """protocol §2.1; both forms of a format are read there too (contracts §B row 21)."""
+    form = {"name": "n", "schema": {"type": "object"}}
+    for sent in ({"type": "json_schema", **form}, {"type": "json_schema", "json_schema": form}):
+        update = {"type": "configuration_update", "id": None, "reasoning": {"effort": "low"}, "text": {"format": sent}}
+        asked: Any = [update, {"role": "user", "content": "hi"}]
+        request = read(input=asked, text={"verbosity": "low"}, reasoning=None)
+        assert (request.reasoning.effort, request.settled) == ("low", ())
+        assert request.text == Text(format=JsonSchemaFormat(name="n", schema={"type": "object"}), verbosity="low")
+        own = read(input=asked, text={"format": {"type": "text"}}, reasoning={"effort": "high"})
+        assert (own.reasoning.effort, own.text) == ("high", Text())
+        assert own.settled == ("reasoning.effort", "text.format")
 
 
 def test_what_asks_for_nothing_is_no_fault() -> None:
@@ -88,6 +94,8 @@ def test_what_asks_for_nothing_is_no_fault() -> None:
         logprobs=False,
         prompt_cache_retention="in_memory",
     )
+    assert request.settled == ("text.format",)  # of what came before it wants no other
+    request.settled = ()
     assert request == read()
     assert request.ignored == []
 
@@ -261,16 +269,12 @@ def test_reasoning_comes_back() -> None:
     assert [piece.text for piece in item.content or []] == ["hm"]
 
 
-def all_read(**fields: Any) -> Request:
-    return whole().read(json.dumps({"model": "m", "input": "hello"} | fields).encode())
-
-
 def test_both_forms_of_a_json_schema_are_one() -> None:
     """contracts §B row 21."""
     form = {"name": "s", "schema": {"type": "object"}, "strict": None, "description": None}
     sent: dict[str, Any]
     for sent in ({"type": "json_schema"} | form, {"type": "json_schema", "name": None, "json_schema": form}):
-        read_back = all_read(text={"format": sent, "verbosity": None}).text
+        read_back = read(text={"format": sent, "verbosity": None}).text
         assert read_back == Text(format=JsonSchemaFormat(name="s", schema={"type": "object"}))
 
 
@@ -284,8 +288,8 @@ def test_the_input_may_be_empty_beside_what_came_before() -> None:
     for beside in ({"previous_response_id": "resp_1"}, {"conversation": {"id": "conv_1"}}, {"prompt": {"id": "p"}}):
         for nothing in ('""', "[]", "null"):
             body = json.dumps({"model": "m", "input": 0} | beside).replace("0", nothing, 1)
-            assert whole().read(body.encode()).input == []
-        assert whole().read(json.dumps({"model": "m"} | beside).encode()).input == []
+            assert load("openai").read(body.encode()).input == []
+        assert load("openai").read(json.dumps({"model": "m"} | beside).encode()).input == []
 
 
 def test_what_is_only_to_be_read_may_be_empty() -> None:
@@ -306,7 +310,7 @@ def test_state_fields_are_read() -> None:
     )
     assert (request.background, request.previous_response_id) == (True, "resp_1")
     assert (request.truncation, request.include_obfuscation) == ("auto", True)
-    assert all_read(max_tool_calls=2).max_tool_calls == 2
+    assert read(max_tool_calls=2).max_tool_calls == 2
     assert request.input == [ItemReference(id="msg_1"), ItemReference(id="msg_2")]
     assert request.ignored == []
 
@@ -316,7 +320,7 @@ def test_tools_come_in_many_shapes() -> None:
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}
     grammar = {"type": "grammar", "syntax": "lark", "definition": "start: /a/"}
     namespace = {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "g"}]}
-    request = all_read(
+    request = read(
         tools=[
             {"type": "function", "name": "a", "parameters": schema},
             {"type": "function", "name": "b", "description": None, "parameters": None, "strict": None},
@@ -338,6 +342,6 @@ def test_tools_come_in_many_shapes() -> None:
         PassedTool({"type": "acme:oracle"}),
     ]
     assert request.tool_choice == AllowedTools(tools=[NamedChoice(type="function", name="a")])
-    assert all_read(tool_choice={"type": "mcp", "server_label": "s", "name": None}).tool_choice == NamedChoice(
+    assert read(tool_choice={"type": "mcp", "server_label": "s", "name": None}).tool_choice == NamedChoice(
         type="mcp", server_label="s"
     )

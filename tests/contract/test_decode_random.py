@@ -13,9 +13,6 @@ from antiphon.contract.contract import Contract, load, names
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
 from antiphon.core.response import Timing, respond
-from tests.contract.later import whole
-
-WHOLE = whole()
 
 VALID: dict[str, Any] = {
     "model": "m",
@@ -85,16 +82,16 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 def check(body: bytes) -> None:
     """A request that can be told again, or a 400 of this contract: nothing else, ever."""
-    for contract in (load("openai"), WHOLE):
-        read = read_by(contract, body)
-        if isinstance(read, Problem):
-            told = contract.error(read)
-            assert read.status == told.status == 400
-            assert set(json.loads(told.body)["error"]) == {"message", "type", "param", "code"}
-            continue
-        response = respond(read, id="resp_1", created_at=0)
-        assert contract.response(replace(response, output=read.input))
-        ", ".join(read.ignored).encode("ascii")
+    contract = load("openai")
+    read = read_by(contract, body)
+    if isinstance(read, Problem):
+        told = contract.error(read)
+        assert read.status == told.status == 400
+        assert set(json.loads(told.body)["error"]) == {"message", "type", "param", "code"}
+        return
+    response = respond(read, id="resp_1", created_at=0)
+    assert contract.response(replace(response, output=read.input))
+    ", ".join(read.ignored).encode("ascii")
 
 
 def read_by(contract: Contract, body: bytes) -> Request | Problem:
@@ -162,4 +159,4 @@ def test_the_plain_body_is_legal_everywhere(name: str) -> None:
 
 
 def test_the_body_that_is_mutated_is_legal() -> None:
-    assert WHOLE.read(json.dumps(VALID).encode()).ignored == []
+    assert load("openai").read(json.dumps(VALID).encode()).ignored == []

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.core.items import Passed
-from antiphon.core.offers import Choice, Grammar, choose, forced, offers, placed
+from antiphon.core.items import Message, Passed
+from antiphon.core.offers import Choice, Grammar, choose, forced, offers, placed, refuse_approvals
 from antiphon.core.problems import Problem
 from antiphon.core.request import AllowedTools, CustomTool, FunctionTool, NamedChoice, PassedTool, Request, ToolChoice
 
@@ -107,3 +107,16 @@ def test_a_choice_demands_what_it_names() -> None:
     assert forced(one) == [one] == forced(AllowedTools(mode="required", tools=[one]))
     free: list[ToolChoice] = ["auto", "required", "none", AllowedTools(tools=[one])]
     assert [forced(choice) for choice in free] == [[], [], [], []]
+
+
+def test_an_approval_that_nothing_waits_for_is_refused_until_something_was_said_since() -> None:
+    approval = Passed({"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True})
+    user, assistant = Message(role="user"), Message(role="assistant")
+    for items in ([approval], [assistant, approval, user], [approval, Passed({"type": "additional_tools"})]):
+        with pytest.raises(Problem, match="The tool 'mcp' is not there") as told:
+            refuse_approvals(items)
+        place = items.index(approval)
+        assert (told.value.status, told.value.code) == (400, "unsupported_parameter")
+        assert told.value.param == f"input[{place}].type"
+    refuse_approvals([approval, assistant, user])
+    refuse_approvals([approval, Passed({"type": "mcp_call", "approval_request_id": "mcpr_1"}), user])

@@ -60,3 +60,13 @@ def test_free_form_tools_and_parallel_calls() -> None:
 
 def test_what_is_only_carried_is_not_looked_at() -> None:
     check_pairs([Passed({"type": "shell_call", "call_id": "s"}), Passed({"type": "shell_call_output", "call_id": "t"})])
+
+
+def test_an_approval_follows_what_asks_for_it() -> None:
+    asks = Passed({"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s", "name": "n", "arguments": "{}"})
+    approval = Passed({"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True})
+    check_pairs([asks, approval])
+    check_pairs([asks])  # nobody has to answer it
+    for items in ([approval], [approval, asks], [asks, Passed(approval.value | {"approval_request_id": "mcpr_2"})]):
+        with pytest.raises(Problem, match="No approval request found"):
+            check_pairs(items)

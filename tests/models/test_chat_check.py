@@ -106,3 +106,9 @@ def test_a_file_that_nobody_made_text_of_is_refused() -> None:
             refuse_files(item_from_json(value), "input[3]")
         assert (caught.value.status, caught.value.param) == (400, "input[3]")
     refuse_files(item_from_json({"type": "function_call_output", "call_id": "c", "output": "text"}), "input[0]")
+
+
+def test_an_approval_is_refused_as_the_tool_that_is_not_there() -> None:
+    approval = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    assert refused(items=[approval]) == (400, "unsupported_parameter", "input[0].type")
+    assert named(items=[approval, {"role": "assistant", "content": "done"}, {"role": "user", "content": "x"}]) == []

@@ -54,6 +54,14 @@ def test_pictures_are_refused_with_their_place() -> None:
     assert (fault.code, fault.param) == ("unsupported_parameter", "input[1].content[1]")
 
 
+def test_an_approval_is_refused_as_the_tool_that_is_not_there() -> None:
+    approval = Passed({"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True})
+    fault = refused(request(input=[Message(role="user"), approval]))
+    assert (fault.code, fault.param) == ("unsupported_parameter", "input[1].type")
+    assert "'mcp' is not there" in fault.message
+    assert ignored(request(input=[approval, Message(role="assistant"), Message(role="user")])) == []
+
+
 def test_what_is_asked_for_and_ignored_is_named() -> None:
     asked = request(
         reasoning=ReasoningOptions(effort="high", summary="auto"),

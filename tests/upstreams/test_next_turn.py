@@ -86,3 +86,30 @@ async def test_what_hosted_tools_did_is_told_again_under_one_id(*, streamed: boo
     assert search == SEARCH | {"id": output[0]["id"]}
     assert approval == APPROVAL | {"id": output[1]["id"]}
     assert output[0]["id"].startswith("ws_") and output[1]["id"].startswith("mcpr_")
+
+
+@STREAMED
+@KEPT
+async def test_an_approval_goes_to_the_upstream_whose_tool_asks_for_it(*, streamed: bool, kept: bool) -> None:
+    async with (
+        faking(in_turn(speaking(SAID), speaking(SPEECH["responses"]))) as fake,
+        front(fake.upstream("responses")) as rooms,
+    ):
+        asked: dict[str, Any] = {"model": "m", "stream": streamed, "store": kept}
+        answer = end_of(await rooms.create("hi", **asked), streamed=streamed)
+        request = answer["output"][1]
+        approval = {"type": "mcp_approval_response", "approval_request_id": request["id"], "approve": True}
+        items = [approval] if kept else [{"role": "user", "content": "hi"}, *answer["output"], approval]
+        again = asked | ({"previous_response_id": answer["id"]} if kept else {})
+        end_of(await rooms.create(items, **again), streamed=streamed)
+        seen, given = fake.asked[1].body["input"][2], fake.asked[1].body["input"][-1]
+    assert seen == APPROVAL | {"id": request["id"]}
+    assert given == approval
+
+
+async def test_an_approval_of_nothing_is_refused() -> None:
+    async with faking(speaking(SPEECH["responses"])) as fake, front(fake.upstream("responses")) as rooms:
+        approval = {"type": "mcp_approval_response", "approval_request_id": "mcpr_none", "approve": True}
+        answer = await rooms.create([approval], model="m")
+        assert answer.error() == (400, None, "input")
+        assert "mcpr_none" in answer.json()["error"]["message"] and not fake.asked

@@ -4,6 +4,7 @@ Knows nothing of models or stores: a request becomes a run, and an answer is a r
 """
 
 import asyncio
+from functools import partial
 
 from antiphon.access.idempotency import GONE, Replay, Ticket
 from antiphon.api import retrieval
@@ -131,7 +132,11 @@ async def _attend(house: House, exchange: Exchange, run: Run) -> None:
 
 async def _read(house: House, exchange: Exchange, run: Run) -> None:
     request = run.request
-    head = [*ignored_header(request.ignored), *exchange.contract.headers(exchange.id)]
+    head = exchange.contract.headers(exchange.id)
+    if request.previous_response_id is None and request.conversation is None:
+        head = [*ignored_header(request.ignored), *head]
+    else:  # what came before may set something, which is known when it has been read
+        exchange.tells = partial(_told_late, exchange, request)
     if request.stream:
         projection = Projection(exchange.contract, request.include_obfuscation, run.meter.timing)
         told = await stream(exchange, run.cursor(), house.reading(head, projection), run.promise)
@@ -140,6 +145,10 @@ async def _read(house: House, exchange: Exchange, run: Run) -> None:
         return
     response = run.log.snapshot() if request.background else await run.finished()
     await exchange.answer(200, [JSON_TYPE, *head], exchange.contract.response(response, run.meter.timing()))
+
+
+async def _told_late(exchange: Exchange, request: Request) -> list[Header]:
+    return [*exchange.told, *ignored_header(request.ignored)]
 
 
 async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticket) -> None:

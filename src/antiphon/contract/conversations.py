@@ -52,6 +52,6 @@ def _read(kind: str, body: bytes) -> Body:
 
 @cache
 def _compiled(kind: str) -> tuple[dict[str, JSON], Draft202012Validator]:
-    schema = read_schema(["items.json", "conversations.json"])
+    schema = read_schema(["items.json", "fields.json", "conversations.json"])
     schema["$ref"] = f"#/$defs/{kind}"
     return schema, Draft202012Validator(schema, mask="a value")

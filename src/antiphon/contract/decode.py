@@ -20,12 +20,13 @@ from antiphon.contract.fields import (
     fields,
     header_name,
     misunderstood,
+    mover,
     unnamed_refusals,
-    unsupported,
     without_nulls,
 )
-from antiphon.contract.law import Law
+from antiphon.contract.law import Law, Move
 from antiphon.core.compaction import take_trigger
+from antiphon.core.configuration import KIND, SETTINGS, configure
 from antiphon.core.items import JSON, KNOWN_TYPES, InputText, Item, Message, item_from_json
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
@@ -36,6 +37,9 @@ from antiphon.core.request import (
     tool_choice_from_json,
     tool_from_json,
 )
+
+_flat_format = mover(Move(source="text.format.json_schema", target="text.format"))
+"""Both forms of a format are read (contracts §B row 21), in an item too."""
 
 DEEPEST = 128
 """Levels of nesting that a body may have. What decodes deeper could not be encoded again by
@@ -136,6 +140,7 @@ class Reader:
         for step in self._steps:
             step(asking)
         asked = self._asked(asking)
+        asked["settled"] = [path for path in SETTINGS if _given(asked, path)]
         for path, value in self._law.defaults.items():
             default(asked, path, value)
         for key, value in self._law.forced.items():
@@ -159,6 +164,7 @@ class Reader:
         except msgspec.ValidationError as error:
             raise _mismatch(error, "") from None
         take_trigger(request)
+        configure(request, request.input)
         check_together(request)
         return request
 
@@ -213,7 +219,7 @@ class Reader:
             return self._empty(asked)
         if isinstance(given, str):
             return [Message(role="user", content=[InputText(given)])]
-        return [self._item(index, value) for index, value in enumerate(given)]
+        return [read_item(value, f"input[{index}]") for index, value in enumerate(given)]
 
     def _empty(self, asked: dict[str, JSON]) -> list[Item]:
         """The input of a request that has none. Raises `Problem` where it has to have one (contracts §B row 9)."""
@@ -225,11 +231,6 @@ class Reader:
         fault = too_short(("input",), 1, asked["input"]) if "input" in asked else missing(("input",))
         raise reworded(Refused([fault]), self._law.words)
 
-    def _item(self, index: int, value: dict[str, JSON]) -> Item:
-        if value.get("type") in self._law.later_items.types:
-            raise unsupported(f"input[{index}].type", f"an input item of type '{value['type']}' is not supported by")
-        return read_item(value, f"input[{index}]")
-
 
 def read_item(value: dict[str, JSON], path: str) -> Item:
     """The item that a valid JSON object tells; `path` is where it stands. Raises `Problem` 400."""
@@ -239,10 +240,19 @@ def read_item(value: dict[str, JSON], path: str) -> Item:
         kind = value["type"] = "message" if value.get("role") is not None else "item_reference"
     if value.get("status") == "failed" and kind in KNOWN_TYPES:
         value["status"] = "incomplete"
+    if kind == KIND:
+        _flat_format(value)
     try:
         return item_from_json(value)
     except msgspec.ValidationError as error:
         raise _mismatch(error, path) from None
+
+
+def _given(asked: dict[str, JSON], path: str) -> bool:
+    """Whether the client said something of a setting, which has a dotted path."""
+    name, _, inner = path.partition(".")
+    found = asked.get(name)
+    return type(found) is dict and found.get(inner) is not None
 
 
 def _tools(values: list[dict[str, JSON]]) -> list[Tool]:

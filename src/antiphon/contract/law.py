@@ -57,12 +57,6 @@ class InputRule(Struct, frozen=True, forbid_unknown_fields=True):
     may_be_empty: bool = False
 
 
-class LaterItems(Struct, frozen=True, forbid_unknown_fields=True):
-    """Kinds of input items that are refused."""
-
-    types: list[str] = []
-
-
 class Words(Struct, frozen=True, forbid_unknown_fields=True):
     """A fault of a request in the service's own words.
 
@@ -144,7 +138,6 @@ class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     understood: dict[str, list[JSON]] = {}
     neutral: dict[str, list[JSON]] = {}
     refused: dict[str, list[JSON]] = {}
-    later_items: LaterItems = LaterItems()
     words: list[Words] = []
     keep: list[str] = []
     values: dict[str, dict[str, str]] = {}

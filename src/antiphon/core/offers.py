@@ -5,13 +5,13 @@ Knows nothing of how a model is told of tools, nor of how its calls are told to 
 a server would have to run are not offered here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from antiphon.core.items import JSON, Item, Passed
+from antiphon.core.items import JSON, Item, Message, Passed
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
     AllowedTools,
@@ -190,6 +190,18 @@ def placed(request: Request) -> Iterator[tuple[Tool, str]]:
     for number, item in enumerate(request.input):
         if isinstance(item, Passed) and item.type in _BRINGING:
             yield from _inside(item.value.get("tools"), f"input[{number}]")
+
+
+def refuse_approvals(items: Sequence[Item]) -> None:
+    """Raise `Problem` 400 `unsupported_parameter` for an approval where the tool that would wait for it is not there
+    (contracts §D). One that something was said after is history."""
+    for place in range(len(items) - 1, -1, -1):
+        match items[place]:
+            case Passed(type="mcp_approval_response"):
+                message = "The tool 'mcp' is not there, so that nothing waits for this approval. Leave it out."
+                raise Problem(400, "unsupported_parameter", message, param=f"input[{place}].type")
+            case Passed(type="mcp_call") | Message(role="assistant"):
+                return
 
 
 def forced(choice: ToolChoice) -> list[NamedChoice]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET, Struct
 
+from antiphon.core.configuration import is_update
 from antiphon.core.items import JSON, InputText, Item, Message
 from antiphon.core.offers import Choice, Offer, choose, offers
 from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolChoice
@@ -83,7 +84,8 @@ LOGPROBS = "message.output_text.logprobs"
 def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: list[Item] | None = None) -> Prompt:
     """What the model sees of `request`: its instructions, then the items `seen`, then what it `said`.
 
-    `seen` is what stands before the input and the input itself, as a model is to see them.
+    `seen` is what stands before the input and the input itself, as a model is to see them. What only sets something is
+    left out: the request has it (`core.configuration`).
 
     `max_output_tokens` is the server's own bound, which the request may only lower. Raises `Problem`
     400 for a tool choice that can't be met.
@@ -91,7 +93,7 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
     items: list[Item] = []
     if request.instructions:
         items.append(Message(role="system", content=[InputText(request.instructions)]))
-    items += seen
+    items += [item for item in seen if not is_update(item)]
     bound = (
         max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
     )

@@ -153,11 +153,12 @@ class Request(Struct, kw_only=True):
 
     `None` in a sampling field means that the client asked for nothing.
     `ignored` names what was asked and will not be done (`x-ignored-parameters`), `passed` the servers that the call
-    came through (`core.servers`). `asked` is what the client's contract wants kept as it was given, since the
-    canonical form has no place for it, by its path. `beyond` is what only some models know, by its path too: a
-    model that does not names it (`Model.check`). `compacts` has the run compact what came before and say nothing
-    else: as the one item, or as the window that `POST /responses/compact` gives. Without `generate` the
-    model only reads, and what goes on from there is answered sooner.
+    came through (`core.servers`). `settled` names the settings that the request gives itself, so that none of them is
+    taken from what came before (`core.configuration`). `asked` is what the client's contract wants kept as it was
+    given, since the canonical form has no place for it, by its path. `beyond` is what only some models know, by its
+    path too: a model that does not names it (`Model.check`). `compacts` has the run compact what came before and say
+    nothing else: as the one item, or as the window that `POST /responses/compact` gives. Without `generate` the model
+    only reads, and what goes on from there is answered sooner.
     """
 
     model: str
@@ -194,6 +195,7 @@ class Request(Struct, kw_only=True):
     prompt: JSON | UnsetType = UNSET
     ignored: list[str] = []
     passed: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
     beyond: dict[str, JSON] = {}
     asked: JSON | UnsetType = UNSET
     compacts: Literal["item", "window"] | None = None

@@ -6,7 +6,7 @@ Knows nothing of prompts, and nothing of the upstream but what it takes.
 from typing import NoReturn
 
 from antiphon.core.items import CustomToolCallOutput, FunctionCallOutput, InputFile, InputImage, Item, Message
-from antiphon.core.offers import HOSTED, forced, offers, placed
+from antiphon.core.offers import HOSTED, forced, offers, placed, refuse_approvals
 from antiphon.core.problems import Problem
 from antiphon.core.request import CustomTool, JsonSchemaFormat, PassedTool, Request, ToolChoice
 from antiphon.models.answer_check import validator
@@ -18,11 +18,12 @@ def ignored(request: Request, takes: frozenset[Takes]) -> list[str]:
     """The parameters that are asked for and will not be done, by their places.
 
     Raises `Problem` 400: `unsupported_parameter` for a picture where the upstream takes none, a file, a hosted tool
-    or a grammar that is forced; `invalid_json_schema` for a format's schema that is none; `invalid_value` for a
-    grammar that can't be used.
+    or a grammar that is forced, the approval of such a tool; `invalid_json_schema` for a format's schema that is none;
+    `invalid_value` for a grammar that can't be used.
     """
     for number, item in enumerate(request.input):
         refuse_unseen(item, f"input[{number}]", takes)
+    refuse_approvals(request.input)
     names: list[str] = []
     if request.top_k is not None and "top_k" not in takes:
         names.append("top_k")

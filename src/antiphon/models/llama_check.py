@@ -9,7 +9,7 @@ from typing import NoReturn
 from msgspec import UNSET
 
 from antiphon.core.items import InputImage
-from antiphon.core.offers import HOSTED, Offer, forced, offers, placed
+from antiphon.core.offers import HOSTED, Offer, forced, offers, placed, refuse_approvals
 from antiphon.core.problems import Problem
 from antiphon.core.request import JsonSchemaFormat, PassedTool, Request, Tool, ToolChoice
 from antiphon.models.llama_grammar import BadGrammar, arguments, input_rules, text_schema
@@ -20,12 +20,13 @@ from antiphon.models.llama_schema import Enforceable, LeftOut, Unusable
 def ignored(request: Request, *, thinks: bool) -> list[str]:
     """The parameters that are asked for and will not be done, by their places; `thinks` says whether the model can.
 
-    Raises `Problem` 400: `unsupported_parameter` for pictures and a hosted tool that is forced;
+    Raises `Problem` 400: `unsupported_parameter` for pictures, a hosted tool that is forced, and its approval;
     `invalid_json_schema` for a schema that can't be enforced under `strict`, or at all;
     `invalid_value` for a grammar that can't be used and a tool choice that can't be met.
     """
     for number, item in enumerate(request.input):
         refuse_unseen(item, f"input[{number}]", (InputImage,))  # of files whoever gathers the prompt makes text
+    refuse_approvals(request.input)
     names = _manner(request)
     if request.reasoning.effort not in {None, "none"} and not thinks:
         names.insert(0, "reasoning.effort")

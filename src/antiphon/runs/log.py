@@ -62,6 +62,11 @@ class RunLog:
         """Whether nothing follows."""
         return self._ended
 
+    def restate(self, first: Response) -> None:
+        """Begin with another response, as long as nothing was told of it."""
+        assert not self._told, "what was told stays"
+        self._first = first
+
     async def closed(self) -> None:
         """Wait until nothing follows."""
         if not self._ended:

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from antiphon.core import compaction, deltas
+from antiphon.core.configuration import configure
 from antiphon.core.items import Item, Message
 from antiphon.core.ports import Attachments, Claim, Models, Sealer, Store, Turn
 from antiphon.core.problems import Problem
@@ -113,6 +114,7 @@ class Prompting:
         before = await context.history(self._store, project, request)
         request.input = await context.resolve(self._store, project, request)
         past = self.compacting.past(project, before, request.input)
+        self._configure(request, past)
         seen = await self._seen(request, project, past)
         prompt = render(request, seen, max_output_tokens=self._max_output_tokens)
         return await self._models.get(request.model).count(prompt)
@@ -124,6 +126,8 @@ class Prompting:
         place = compaction.latest(said)
         if place is None:
             past = self.compacting.past(project, before, request.input)
+            if self._configure(request, past) and not run.begun:
+                run.restate()
             if (request.context_management and request.generate) or request.compacts:
                 run.matter = compaction.matter(past.head, [*past.before, *request.input[past.skipped :]])
         else:
@@ -131,6 +135,16 @@ class Prompting:
             past, said = past._replace(skipped=len(request.input)), said[place + 1 :]
         seen = await self._seen(request, project, past)
         run.prompt = render(request, seen, max_output_tokens=self._max_output_tokens, said=said)
+
+    def _configure(self, request: Request, past: Past) -> bool:
+        """Have the settings count that came before; whether that changed the request. Raises `Problem` 400 where the
+        model can't do what was set."""
+        head = [] if past.head is None else compaction.shown(past.head)
+        if not configure(request, [*head, *past.before, *request.input[past.skipped :]]):
+            return False
+        ignored = self._models.get(request.model).check(request)
+        request.ignored += [name for name in ignored if name not in request.ignored]
+        return True
 
     async def _seen(self, request: Request, project: str, past: Past) -> list[Item]:
         """The items as the model is to see them: thoughts opened, files as text, pictures at hand."""

@@ -5,6 +5,8 @@ Knows nothing of what carries it, nor of what is promised for it: `runner` and `
 
 import asyncio
 
+from msgspec.structs import replace
+
 from antiphon.core.accounts import Account, Principal
 from antiphon.core.compaction import Matter
 from antiphon.core.emitter import Emitter
@@ -102,6 +104,13 @@ class Run:
         """The prompt, of a run for which it has been gathered."""
         assert self.prompt is not None, "a run whose prompt nobody gathered"
         return self.prompt
+
+    def restate(self) -> None:
+        """What came before has set something: the response, of which nothing was told yet, echoes that."""
+        request = self.request
+        response = replace(self.emitter.fold.response, reasoning=request.reasoning, text=request.text)
+        self.emitter.fold.response = response
+        self.log.restate(response)
 
     def promise(self) -> None:
         """From now on a fault is told in the stream."""
