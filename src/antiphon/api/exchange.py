@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from antiphon.api.inflating import PACKED, Inflater, packings
 from antiphon.contract.contract import Contract
 from antiphon.core.accounts import Principal
 from antiphon.core.problems import Problem
@@ -138,7 +139,13 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": data})
 
     async def body(self, limit: int) -> bytes:
-        """The request's body. Raises `Problem` 413 when it has more than `limit` bytes, 499 when the client left."""
+        """The request's body, inflated where the client has packed it.
+
+        Raises `Problem` 413 when it has more than `limit` bytes (inflated), 415 for another packing than is taken, 400
+        for a broken one, 499 when the client left.
+        """
+        encoding = self.header(b"content-encoding")
+        inflater = None if encoding is None else _inflater(encoding, limit)
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
@@ -149,11 +156,15 @@ class Exchange:
             if message["type"] == "http.disconnect":
                 raise Problem(499, None, "The client left before its request was whole.")
             piece = message.get("body", b"")
+            if inflater is not None:
+                piece = inflater.feed(piece)
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
             pieces.append(piece)
             if not message.get("more_body", False):
+                if inflater is not None:
+                    inflater.end()
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _own_headers(self) -> list[Header]:
@@ -172,6 +183,21 @@ class Exchange:
             own.append((b"access-control-expose-headers", b"*"))
             own.append((b"vary", b"Origin"))
         return own
+
+
+def _inflater(encoding: str, limit: int) -> Inflater | None:
+    """What inflates a body of that `Content-Encoding`; None where it is not packed. Raises `Problem` 415."""
+    names = packings(encoding)
+    if all(name in PACKED for name in names) and len(names) < 2:
+        return Inflater(limit) if names else None
+    refusal = Headed(
+        415,
+        "unsupported_media_type",
+        f"A body with 'Content-Encoding: {encoding[:80]}' can't be read. Send it with one of {', '.join(PACKED)}, or "
+        "as it is.",
+    )
+    refusal.headers = [(b"accept-encoding", ", ".join(PACKED).encode())]
+    raise refusal
 
 
 def _too_large(limit: int) -> Problem:
