@@ -60,8 +60,8 @@ class Counter:
     async def settle(self, account: RunAccount, **used: Any) -> None:
         await account.settle(Settlement(response_id=self.names[account], status="completed", **used))
 
-    def adopt(self, left: RunAccount, model: str) -> RunAccount:
-        adopted = self.accounts.adopt("a", model, self.names[left])
+    async def adopt(self, left: RunAccount, model: str) -> RunAccount:
+        adopted = await self.accounts.adopt("a", model, self.names[left])
         self.names[adopted] = self.names[left]
         return adopted
 
@@ -165,18 +165,21 @@ async def test_an_open_server_is_written_down_too_and_held_by_nothing() -> None:
     assert await counter.accounts.standing(Principal(), "m") is None
 
 
-async def test_a_run_of_another_process_keeps_its_row_and_is_held_by_no_limit() -> None:
-    counter = await counting(project("a", limits=Limits(concurrent_runs=1, tokens_per_minute=2000)), key("k"))
+async def test_a_run_of_another_process_keeps_its_row_and_holds_its_place() -> None:
+    counter = await counting(project("a", limits=Limits(concurrent_runs=2, tokens_per_minute=2000)), key("k"))
     left = await counter.reserve(most=100)
     await left.open()
     await left.leave()
-    await counter.reserve(most=100)
-    adopted = counter.adopt(left, "m")
+    running = [await counter.reserve(most=100) for _ in range(2)]
+    adopted = await counter.adopt(left, "m")  # more than may, but it was let in before
+    assert "limit 2, running 3" in (await counter.refused(most=100)).message
     await adopted.open()
     await counter.settle(adopted, output_tokens=50)
     (row,) = await counter.used()
     assert (row.key, row.output_tokens) == ("key_k", 50) and row.cost == pytest.approx(500 / 1e6)
-    assert (await counter.left()).remaining_tokens == 1600
+    assert (await counter.left()).remaining_tokens == 1400, "its tokens were counted where it was let in"
+    await running[0].refuse()
+    await counter.reserve(most=100)
 
 
 async def test_a_run_that_is_adopted_may_be_refused_and_its_model_be_gone() -> None:
@@ -185,7 +188,7 @@ async def test_a_run_that_is_adopted_may_be_refused_and_its_model_be_gone() -> N
         left = await counter.reserve()
         await left.open()
         await left.leave()
-        adopted = counter.adopt(left, model)
+        adopted = await counter.adopt(left, model)
         await (adopted.refuse() if end == "refuse" else counter.settle(adopted, output_tokens=9))
     (row,) = await counter.used()
     assert (row.responses, row.output_tokens, row.cost) == (1, 9, 0)

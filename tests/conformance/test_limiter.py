@@ -70,6 +70,20 @@ async def test_tokens_are_taken_and_settled_with_what_was_used(made: Made) -> No
     await refused(limiter, limits, 1)
 
 
+async def test_a_run_that_was_let_in_elsewhere_has_its_place_whatever_the_limits_say(made: Made) -> None:
+    limits = quota(concurrent_runs=1, requests_per_minute=9, tokens_per_minute=100)
+    limiter = made(Clock())
+    await limiter.take("here", limits, 1)
+    await limiter.hold("elsewhere", limits)
+    await limiter.settle("here", 1)
+    await refused(limiter, limits)
+    standing = await limiter.standing(limits)
+    assert (standing.remaining_requests, standing.remaining_tokens) == (8, 99), "nothing else is counted for it"
+    await limiter.settle("elsewhere", 50)
+    await limiter.settle("elsewhere", 50)
+    await limiter.take("again", limits, 99)
+
+
 async def test_who_needs_more_than_the_oldest_gives_back_waits_for_the_next(made: Made) -> None:
     limits = quota(tokens_per_minute=100)
     clock = Clock()

@@ -69,6 +69,16 @@ def test_whatever_stands_in_the_header_it_is_a_wait_or_none(told: str) -> None:
         assert found is None or 0 <= found < math.inf
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_is_no_fault_of_the_clients_wherever_it_is_told(status: int) -> None:
+    error = {"message": "no", "code": "made_up", "status": status}
+    for fault in (
+        refusal(UPSTREAM, status, {}, json.dumps({"error": error}).encode()),
+        told_in_stream(UPSTREAM, error),
+    ):
+        assert (fault.status, fault.code, fault.retryable, fault.elsewhere) == (502, "server_error", False, True)
+
+
 def test_the_key_stands_in_no_repr_and_no_message() -> None:
     assert "sk-secret" not in repr(UPSTREAM)
     error = {"message": "key sk-secret is bad", "code": "sk-secret", "param": "sk-secret" * 100}

@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from antiphon.core.signals import (
     Fault,
@@ -77,6 +82,60 @@ async def test_usual_lines_go_out_together_and_what_is_wrong_goes_at_once(tmp_pa
         lines.soon()
         while path.read_bytes().count(b"\n") < 4:  # noqa: ASYNC110  seen from outside
             await asyncio.sleep(0.01)
+
+
+STEPS = st.lists(st.sampled_from(["usual", "wrong", "pause"]), max_size=20)
+
+
+@settings(max_examples=40)
+@given(loops=st.lists(STEPS, max_size=3))
+def test_in_the_end_every_line_is_written_in_order_and_once(loops: list[list[str]]) -> None:
+    """Also those that still waited when their loop ended."""
+
+    async def live(steps: list[str]) -> None:
+        for step in steps:
+            if step == "pause":
+                await asyncio.sleep(0)
+                continue
+            sent.append(f"{step} {len(sent)}\n".encode())
+            lines.write(sent[-1])
+            lines.soon() if step == "usual" else lines.now()
+
+    with TemporaryFile() as file:
+        sent: list[bytes] = []
+        lines = Lines(file)
+        for steps in loops:
+            asyncio.run(live(steps))
+        file.flush()  # as Python does it to standard error when it ends
+        file.seek(0)
+        assert file.readlines() == sent
+
+
+def test_a_program_that_ends_has_told_all() -> None:
+    """Lines that waited for others are written when it ends, whichever way it does."""
+    program = """
+import asyncio, sys
+from antiphon.core.signals import Fault, Note
+from antiphon.observe.logs import structured
+
+listen = structured("json", "info")
+
+async def live():
+    for number in range(200):
+        listen(Fault("here", str(number)) if number % 50 == 49 else Note("n", {"number": number}))
+    if sys.argv[1] == "fails":
+        raise SystemExit(3)
+
+listen(Note("before"))
+asyncio.run(live())
+"""
+    for way, code in (("ends", 0), ("fails", 3)):
+        ended = subprocess.run([sys.executable, "-c", program, way], capture_output=True, check=False)
+        assert ended.returncode == code
+        told = [json.loads(line) for line in ended.stderr.splitlines()]
+        assert [line.get("number", line.get("message")) for line in told[1:]] == [
+            str(number) if number % 50 == 49 else number for number in range(200)
+        ]
 
 
 def test_where_no_loop_runs_every_line_goes_at_once(tmp_path: Path) -> None:

@@ -56,6 +56,15 @@ def test_signals_are_counted() -> None:
     assert samples(metrics)["antiphon_model_ready", "m"] == 0
 
 
+def test_what_others_say_makes_no_label_of_its_own() -> None:
+    metrics = Metrics()
+    for number in range(50):
+        metrics(RequestEnded("req_1", "POST", "/v1/responses", 403, 0.1, f"made_up_{number}"))
+    metrics(RequestEnded("req_1", "POST", "/v1/responses", 401, 0.1, None))
+    found = {key: value for key, value in samples(metrics).items() if key[0] == "antiphon_refusals_total"}
+    assert found == {("antiphon_refusals_total", "other"): 51}
+
+
 def test_upstreams_are_counted_by_name_and_model() -> None:
     metrics = Metrics()
     metrics(UpstreamCalled("gpu", "m", "answered", 200, 1.0, 0.25, 30, 5, 0.5))

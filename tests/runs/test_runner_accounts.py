@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from antiphon.core.accounts import Settlement, UsageQuery, UsageSum
+from antiphon.core.accounts import Limits, Project, Settlement, UsageQuery, UsageSum
 from antiphon.core.ports import Turn
+from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
 from antiphon.models.scripted import ScriptedModel
 from antiphon.store.memory_ledger import MemoryLedger
@@ -206,3 +207,56 @@ async def test_a_run_that_is_handed_back_is_charged_once_it_ends() -> None:
         assert found[running["id"]].estimated
         never_begun = found[waiting["id"]]
         assert (never_begun.estimated, never_begun.input_tokens, never_begun.output_tokens) == (False, 7, 5)
+
+
+class Loading(ScriptedModel):
+    """A model that is there after some looks; `looked` counts them."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+        self.looked = 0
+
+    async def open(self, prompt: Prompt) -> Turn:
+        self.looked += 1
+        if self.looked <= self.looks:
+            raise Problem(503, "model_loading", "It loads.", retry_after=0.01)
+        return await super().open(prompt)
+
+
+async def test_a_background_run_waits_for_its_model_and_is_charged_once() -> None:
+    model = Loading(3)
+    async with serving(None, model) as server:
+        made = await server.made(SAID, background=True)
+        await server.at(made["id"], "completed")
+        end = await row(server.store)
+        assert (end.status, end.input_tokens, end.output_tokens, end.estimated) == ("completed", 7, 5, False)
+        assert model.looked == 4
+        model.looked = 0
+        for fields in ({}, {"stream": True}):
+            assert (await server.create("a", **fields)).error()[:2] == (503, "model_loading")
+            model.looked = 0
+
+
+async def test_a_background_run_that_waits_for_its_model_is_cancelled_for_nothing() -> None:
+    model = Loading(10**9)
+    async with serving(None, model) as server:
+        made = await server.made("a", background=True)
+        await until(lambda: model.looked > 2)
+        assert (await server.ask("POST", f"/v1/responses/{made['id']}/cancel")).json()["status"] == "cancelled"
+        end = await row(server.store)
+        assert (end.status, end.input_tokens, end.output_tokens, end.estimated) == ("cancelled", 0, 0, False)
+
+
+async def test_a_run_that_is_taken_up_again_has_its_place_among_the_runs() -> None:
+    store = ReinedStore()
+    await store.keep_project(Project(id="p", name="p", created_at=1, limits=Limits(concurrent_runs=2)))
+    async with serving(store, width=1) as first:
+        headers = {"authorization": f"Bearer {await first.key('p')}"}
+        for _ in range(2):
+            assert (await first.create(slow(30, 0.01), headers, background=True)).status == 200
+        assert (await first.create("a", headers)).error() == (429, "rate_limit_exceeded", None)
+    async with serving(store, width=2) as second:
+        assert (await second.create("a", headers)).error() == (429, "rate_limit_exceeded", None)
+        await until(lambda: None not in ends(store))
+        assert (await second.create("a", headers)).status == 200

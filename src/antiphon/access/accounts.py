@@ -87,13 +87,17 @@ class Accounts:
         known = self._directory.project(project)
         return Principal(project, log_content=known is not None and known.log_content)
 
-    def adopt(self, project: str, model: str, response_id: str) -> "RunAccount":
-        """The account of a run that another process began: its row is open already, and no limit holds it."""
+    async def adopt(self, project: str, model: str, response_id: str) -> "RunAccount":
+        """The account of a run that another process began: its row is open already, and it has its place among the
+        runs of its project, whose limits refuse it no more."""
         charge = Charge(
             response_id=response_id, project=project, key="", model=model, opened_at=0, input_tokens=0, output_tokens=0
         )
         account = RunAccount(self._books, charge, lambda: self._prices(model))
         account.opened = True
+        info = self._info(model)
+        quotas = self._directory.quotas(Principal(project), None if info is None else info.id)
+        await self._books.limiter.hold(response_id, quotas)
         return account
 
     async def standing(self, principal: Principal, model: str | None = None) -> Standing | None:

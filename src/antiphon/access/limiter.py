@@ -188,6 +188,14 @@ class MemoryLimiter:
         self._tickets[ticket] = _Taken(tokens, places)
         return _standing(found, now)
 
+    async def hold(self, ticket: str, quotas: Sequence[Quota]) -> None:
+        """Give a run that was let in elsewhere its place among the runs of every quota, also beyond the limits."""
+        found = self._found(quotas, self._clock())
+        for quota, (_, subject) in zip(quotas, found, strict=True):
+            subject.running += 1
+            self._subjects[quota.subject] = subject
+        self._tickets[ticket] = _Taken(0, [(subject, None) for _, subject in found])
+
     async def settle(self, ticket: str, tokens: int) -> None:
         """The run has ended: give its places back, and count what it really took.
 

@@ -276,6 +276,13 @@ class Limiter(Protocol):
         """
         ...
 
+    async def hold(self, ticket: str, quotas: Sequence[Quota]) -> None:
+        """Give a run that was let in elsewhere its place among the runs of every quota, also beyond the limits.
+
+        Requests and tokens were counted where it was let in; here they are not.
+        """
+        ...
+
     async def settle(self, ticket: str, tokens: int) -> None:
         """The run has ended: give its places back, and count what it really took instead of what was reserved."""
         ...
@@ -312,6 +319,7 @@ class Accounts(Protocol):
         """Who it is that they were asked for: the project, as it is now."""
         ...
 
-    def adopt(self, project: str, model: str, response_id: str) -> Account:
-        """The account of a run that another process began: its row is open already, and no limit holds it."""
+    async def adopt(self, project: str, model: str, response_id: str) -> Account:
+        """The account of a run that another process began: its row is open already, and it has its place among the
+        runs of its project, whose limits refuse it no more."""
         ...

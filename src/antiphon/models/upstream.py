@@ -143,12 +143,7 @@ def refusal(upstream: Upstream, status: int, headers: Mapping[str, str], body: b
     if 200 <= status < 400:
         return unreachable(upstream, f"answered with status {status}")
     if status in {401, 403}:
-        return UpstreamFault(
-            502,
-            "server_error",
-            f"The upstream '{upstream.name}' refused this server's key (status {status}).",
-            blame="upstream",
-        )
+        return _locked_out(upstream, status)
     if status <= 500 and is_context_length(said):
         return _too_long(message)
     if status == 429:
@@ -172,6 +167,8 @@ def told_in_stream(upstream: Upstream, error: JSON) -> UpstreamFault:
         return _too_long(message)
     if said.status == 429 or "rate_limit" in said.code or "quota" in said.code:
         return _too_many(upstream, said, None)
+    if said.status in {401, 403}:
+        return _locked_out(upstream, said.status)
     if 400 <= said.status < 500:
         return UpstreamFault(said.status, said.code or "model_error", message, blame="request")
     return UpstreamFault(said.status or 502, "overloaded" if said.status == 503 else "server_error", message)
@@ -267,6 +264,12 @@ def _without_key(upstream: Upstream, said: ErrorBody) -> ErrorBody:
     """What was said, in every part of which the key may stand, for all we know."""
     message, code, param = (upstream.redacted(text) for text in (said.message, said.code, said.param))
     return ErrorBody(message, code[:_LONGEST_NAME], param[:_LONGEST_NAME], said.status)
+
+
+def _locked_out(upstream: Upstream, status: int) -> UpstreamFault:
+    """It is between the server and its upstream, and no fault of the client's."""
+    message = f"The upstream '{upstream.name}' refused this server's key (status {status})."
+    return UpstreamFault(502, "server_error", message, blame="upstream")
 
 
 def _too_many(upstream: Upstream, said: ErrorBody, wait: float | None) -> UpstreamFault:

@@ -31,6 +31,22 @@ from antiphon.core.signals import (
 
 _SECONDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _REFUSALS = frozenset({401, 403, 429})
+_CODES = frozenset(
+    {
+        "admin_key_not_allowed",
+        "forwarded_not_allowed",
+        "host_not_allowed",
+        "insufficient_quota",
+        "insufficient_scope",
+        "invalid_api_key",
+        "origin_not_allowed",
+        "project_archived",
+        "project_not_allowed",
+        "rate_limit_exceeded",
+        "too_many_attempts",
+    }
+)
+"""The codes of refusals that are this server's own. What an upstream says is `other`: a label has no end otherwise."""
 
 
 Labels = tuple[object, ...]
@@ -92,7 +108,7 @@ class Metrics(Collector):
                 self._requests[signal.method, signal.status] += 1
                 self._request_seconds.saw(signal.seconds)
                 if signal.status in _REFUSALS:
-                    self._refusals[(signal.code,)] += 1
+                    self._refusals[(signal.code if signal.code in _CODES else "other",)] += 1
             case RunEnded():
                 self._runs[signal.project, signal.model, signal.status] += 1
                 if signal.first_delta is not None:

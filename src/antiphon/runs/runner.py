@@ -30,6 +30,9 @@ from antiphon.runs.run import Run
 _CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why a model stopped, and the reason that an incomplete response gives for it (protocol §3.1)."""
 
+WAIT = 5.0
+"""Seconds between two looks of a background run for a model that does not say when it is there."""
+
 INTERRUPTED = Failed("interrupted", "The server stopped while this response was being made, and could not go on.")
 
 
@@ -83,13 +86,13 @@ class Runner:
             await self.leave(run)
             raise
 
-    def adopt(self, claim: Claim) -> Run:
+    async def adopt(self, claim: Claim) -> Run:
         """A background run that another process left, standing where it broke off.
 
         Raises `Problem` where it can't be known any more what was asked.
         """
         request = self._prompting.recalled(claim)
-        run = self._resumed(claim, request)
+        run = await self._resumed(claim, request)
         self._running[run.id] = run
         if request.conversation is not None:
             self._locked[run.project, request.conversation] = run.id
@@ -118,7 +121,7 @@ class Runner:
 
     async def interrupt(self, claim: Claim) -> None:
         """End a foreground run that another process left in the middle (DESIGN §4)."""
-        run = self._resumed(claim, Request(model=claim.response.model, stream=True, background=True))
+        run = await self._resumed(claim, Request(model=claim.response.model, stream=True, background=True))
         run.made_from = await self._store.history(run.project, run.id) or []
         await self._end(run, Background(run, self._store), INTERRUPTED)
 
@@ -213,12 +216,15 @@ class Runner:
         return Completed() if run.request.generate else Read()
 
     async def _ask(self, run: Run) -> Turn:
-        run.meter.asks()
-        try:
-            return await self._prompting.open(run)
-        except Problem:
-            run.meter.refused()
-            raise
+        while True:
+            run.meter.asks()
+            try:
+                return await self._prompting.open(run)
+            except Problem as problem:
+                run.meter.refused()
+                if not (run.request.background and problem.code == "model_loading"):
+                    raise
+                await asyncio.sleep(problem.retry_after or WAIT)  # nobody waits for the answer: it waits for its model
 
     async def _begin(self, run: Run, keeping: Keeping) -> None:
         if not run.begun:
@@ -286,9 +292,9 @@ class Runner:
         self._running.pop(run.id, None)
         await run.account.refuse()
 
-    def _resumed(self, claim: Claim, request: Request) -> Run:
+    async def _resumed(self, claim: Claim, request: Request) -> Run:
         run = Run.resumed(claim, request, self._accounts.principal(claim.project))
-        run.account = self._accounts.adopt(claim.project, claim.response.model, run.id)
+        run.account = await self._accounts.adopt(claim.project, claim.response.model, run.id)
         return run
 
     def _keeping(self, run: Run) -> Keeping:

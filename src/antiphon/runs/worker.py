@@ -82,7 +82,7 @@ class Worker:
                 known.epoch = claim.epoch
                 continue
             try:
-                self._waiting.append(self._runner.adopt(claim))
+                self._waiting.append(await self._runner.adopt(claim))
             except Problem as problem:
                 self._telemetry(Note("a background run could not be taken up", {"why": problem.message}))
                 await self._runner.interrupt(claim)
