@@ -163,8 +163,10 @@ def test_codex_is_told_of_limits_in_the_stream_and_of_a_full_context_by_its_code
 
 
 def test_codex_compacts_by_a_message_of_its_user(lasting_server: Server) -> None:
-    said = "You are performing a CONTEXT CHECKPOINT COMPACTION. Create a handoff summary."
-    assert text(codex_turn(lasting_server, said)) == said
+    body = codex("You are performing a CONTEXT CHECKPOINT COMPACTION. Create a handoff summary.")
+    body["input"].insert(1, {"role": "user", "content": "FACT Her name is Ada."})
+    answer = post(lasting_server, body, CODEX_HEADERS)
+    assert text(check_stream(parse_sse(answer.body))) == "FACT Her name is Ada."
 
 
 def test_opencode_asks_for_a_title_and_an_answer_at_once(lasting_server: Server) -> None:
