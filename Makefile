@@ -23,7 +23,7 @@ serve: $(VENV)/base ## serve the default model on 127.0.0.1:8484; the first star
 
 test: $(VENV)/dev ## run the tests, with the scripted model and a small real one (98 MB, fetched once)
 	@echo "== tests (the first run fetches the small model into .models)"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev ## look at the code: style, types, layers, sizes
 	@failed=""; \

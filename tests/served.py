@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+ENGINE_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else None
+"""Of the embedded engine: its threads wait for one another busily, so two tests at once get a core each."""
 READY_WITHIN = 120.0
 """Seconds in which a server must be ready; it bounds a test that would hang, and measures nothing."""
 
@@ -87,7 +89,8 @@ def command(model: str, data: Path, port: int) -> list[str]:
 
 def environment() -> dict[str, str]:
     """The environment without settings of whoever runs the tests."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("ANTIPHON_")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ANTIPHON_")}
+    return kept if ENGINE_THREADS is None else kept | {"ANTIPHON_THREADS": str(ENGINE_THREADS)}
 
 
 def free_port() -> int:

@@ -16,10 +16,11 @@ from antiphon.models.llama_options import LlamaOptions
 from tests.asgi import until
 from tests.models.hub import Hub
 from tests.models.wheels import point_pip_at
+from tests.served import ENGINE_THREADS
 
 pytestmark = pytest.mark.anyio
 
-OPTIONS = LlamaOptions(context=2048, slots=1)
+OPTIONS = LlamaOptions(threads=ENGINE_THREADS, context=2048, slots=1)
 
 
 def prompt_of(model: str) -> Prompt:

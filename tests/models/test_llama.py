@@ -14,6 +14,7 @@ from antiphon.core.problems import Problem
 from antiphon.core.signals import Signal
 from antiphon.models.llama import LlamaModel, LlamaOptions
 from tests.models.llama_talk import all_of, answer, assistant, prompt, text_of, until, user
+from tests.served import ENGINE_THREADS
 
 pytestmark = pytest.mark.anyio
 
@@ -37,14 +38,14 @@ async def loaded(path: Path, options: LlamaOptions) -> AsyncIterator[LlamaModel]
 
 @pytest.fixture(scope="module")
 async def model(small_model: Path) -> AsyncIterator[LlamaModel]:
-    async with loaded(small_model, LlamaOptions(context=4096)) as model:
+    async with loaded(small_model, LlamaOptions(threads=ENGINE_THREADS, context=4096)) as model:
         yield model
 
 
 @pytest.fixture
 async def narrow(small_model: Path) -> AsyncIterator[LlamaModel]:
     """One slot, one place to wait."""
-    async with loaded(small_model, LlamaOptions(context=8192, slots=1, queue=1)) as model:
+    async with loaded(small_model, LlamaOptions(threads=ENGINE_THREADS, context=8192, slots=1, queue=1)) as model:
         yield model
 
 
@@ -110,7 +111,7 @@ async def test_reading_alone_is_bound_by_the_context_and_ends_when_it_is_left(mo
 
 
 async def test_conversations_that_fill_the_context_make_room_for_one_another(small_model: Path) -> None:
-    async with loaded(small_model, LlamaOptions(context=1024)) as model:
+    async with loaded(small_model, LlamaOptions(threads=ENGINE_THREADS, context=1024)) as model:
         openings = [prompt(f"Story number {number}. " + LONG * 45, bound=4) for number in range(4)]
         assert sum([(await model.count(opening)).tokens for opening in openings]) > 1024
         for opening in openings:
@@ -249,7 +250,7 @@ async def test_a_child_that_is_killed_ends_its_turns_and_is_back_by_itself(narro
 
 
 async def test_the_same_seed_says_the_same_and_stays_within_top_k(small_model: Path) -> None:
-    async with loaded(small_model, LlamaOptions(context=1024, slots=1, seed=7)) as model:
+    async with loaded(small_model, LlamaOptions(threads=ENGINE_THREADS, context=1024, slots=1, seed=7)) as model:
         asked = prompt("Invent a name.", temperature=1.5)
         assert (await answer(model, asked))[0] == (await answer(model, asked))[0]
         asked.sampling.top_k = 1
@@ -258,7 +259,7 @@ async def test_the_same_seed_says_the_same_and_stays_within_top_k(small_model: P
 
 
 async def test_while_it_loads_it_says_so_and_requests_wait(small_model: Path) -> None:
-    model = LlamaModel("small", small_model, LlamaOptions(context=1024, slots=1), silent)
+    model = LlamaModel("small", small_model, LlamaOptions(threads=ENGINE_THREADS, context=1024, slots=1), silent)
     assert not model.readiness().ready
     await model.start()
     try:

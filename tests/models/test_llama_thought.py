@@ -29,6 +29,7 @@ from antiphon.models.llama_frames import Thinking
 from antiphon.models.llama_thought import budget, framed, line, thinking
 from tests.models.llama_talk import all_of
 from tests.models.thinker import HYBRID, OPENS, THOUGHT, talk, thinker
+from tests.served import ENGINE_THREADS
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +91,12 @@ def silent(signal: Signal) -> None:
 @asynccontextmanager
 async def loaded(small_model: Path, template: str) -> AsyncIterator[LlamaModel]:
     with thinker(small_model, template) as path:
-        model = LlamaModel("thinker", path, LlamaOptions(context=2048, slots=1, niceness=0, load_seconds=120), silent)
+        model = LlamaModel(
+            "thinker",
+            path,
+            LlamaOptions(threads=ENGINE_THREADS, context=2048, slots=1, niceness=0, load_seconds=120),
+            silent,
+        )
         await model.start()
         try:
             yield model

@@ -54,6 +54,7 @@ from antiphon.models.llama import LlamaModel, LlamaOptions
 from antiphon.settings import data_folder
 from tests.models import grammars, schemas
 from tests.models.llama_talk import all_of
+from tests.served import ENGINE_THREADS
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +91,12 @@ def silent(signal: Signal) -> None:
 
 @pytest.fixture(scope="module")
 async def model(small_model: Path) -> AsyncIterator[LlamaModel]:
-    model = LlamaModel("small", small_model, LlamaOptions(context=4096, slots=1, niceness=0, load_seconds=120), silent)
+    model = LlamaModel(
+        "small",
+        small_model,
+        LlamaOptions(threads=ENGINE_THREADS, context=4096, slots=1, niceness=0, load_seconds=120),
+        silent,
+    )
     await model.start()
     try:
         yield model
@@ -368,7 +374,7 @@ async def test_what_a_history_brought_is_refused_too(model: LlamaModel) -> None:
 
 @pytest.mark.default_model
 async def test_the_weather_in_two_round_trips(default_model: Path) -> None:
-    model = LlamaModel("default", default_model, LlamaOptions(context=2048, slots=1), silent)
+    model = LlamaModel("default", default_model, LlamaOptions(threads=ENGINE_THREADS, context=2048, slots=1), silent)
     await model.start()
     try:
         question = user("What's the weather in Paris today, in celsius?")
