@@ -1,7 +1,7 @@
 """The small model held to schemas, signatures and grammars: what is complete is valid, whatever it says.
 
-Thirty random ones of each run with the other tests, a thousand with `make soak PART=schemas`
-(or as many as ANTIPHON_SOAK_EXAMPLES says).
+Thirty random ones of each run with the other tests, a thousand (or as many as ANTIPHON_SOAK_EXAMPLES says) with
+`make soak PART=schemas`, and `unenforceable`, `signatures` and `grammars`.
 """
 
 import json
@@ -244,14 +244,14 @@ async def test_a_thousand_schemas(model: LlamaModel, schema: Any) -> None:
 @pytest.mark.soak
 @settings(max_examples=SOAK)
 @given(schema=schemas.unenforceable())
-async def test_a_thousand_unenforceable_schemas(model: LlamaModel, schema: Any) -> None:
+async def test_a_thousand_unenforceable(model: LlamaModel, schema: Any) -> None:
     await unenforceable_ones_are_refused(model, schema)
 
 
 @pytest.mark.soak
 @settings(max_examples=SOAK)
 @given(signatures=SIGNATURES, parallel=st.booleans())
-async def test_a_thousand_calls_by_their_schemas(model: LlamaModel, signatures: list[Any], parallel: bool) -> None:  # noqa: FBT001  # drawn
+async def test_a_thousand_signatures(model: LlamaModel, signatures: list[Any], parallel: bool) -> None:  # noqa: FBT001  # drawn
     await required_calls_fit(model, signatures, parallel)
 
 
@@ -289,7 +289,7 @@ async def test_custom_tools_are_held_to_any_grammar(model: LlamaModel, case: gra
 @pytest.mark.soak
 @settings(max_examples=SOAK)
 @given(case=grammars.cases(), choice=CHOICES)
-async def test_a_thousand_grammars_beside_schemas(model: LlamaModel, case: grammars.Case, choice: Any) -> None:
+async def test_a_thousand_grammars(model: LlamaModel, case: grammars.Case, choice: Any) -> None:
     await custom_calls_match(model, case, choice)
 
 
