@@ -31,6 +31,7 @@ class Way:
 
 
 CREATE = {"model": "scripted", "input": "a"}
+CHAT = {"model": "scripted", "messages": [{"role": "user", "content": "a"}]}
 ANYWHERE = Way(elsewhere=200)
 CLOSED = Way(elsewhere=403)
 """Of the administration: a key of any project without that scope gets nothing."""
@@ -59,6 +60,7 @@ TABLE: dict[tuple[str, str], Way] = {
     ("POST", "/v1/prompts/{prompt_id}"): Way({"instructions": "d"}),
     ("DELETE", "/v1/prompts/{prompt_id}"): Way(),
     ("GET", "/v1/prompts/{prompt_id}/versions"): Way(),
+    ("POST", "/v1/chat/completions"): Way(CHAT, elsewhere=200),
     ("GET", "/v1/models"): ANYWHERE,
     ("GET", "/v1/models/{name:path}"): ANYWHERE,
     ("GET", "/v1/organization/projects"): CLOSED,

@@ -68,6 +68,9 @@ url = "{engine}"
 kind = "responses"
 [upstreams.antiphon]
 url = "{server.url}"
+[upstreams.sibling]
+url = "{server.url}"
+kind = "chat"
 
 [models.by-chat]
 upstreams = ["chat"]
@@ -75,16 +78,21 @@ model = "small"
 [models.by-responses]
 upstreams = ["responses"]
 model = "small"
+[models.scripted]
+upstreams = ["antiphon"]
+[models.by-sibling]
+upstreams = ["sibling"]
+model = "scripted"
 """)
     with running("", folder, "--ephemeral") as (front, _):
         yield OpenAI(base_url=front.url, api_key="none", max_retries=0)
 
 
 def test_their_models_are_listed_together(gateway: OpenAI) -> None:
-    assert [model.id for model in gateway.models.list()] == ["by-chat", "by-responses", "scripted"]
+    assert [model.id for model in gateway.models.list()] == ["by-chat", "by-responses", "scripted", "by-sibling"]
 
 
-@pytest.mark.parametrize("model", ["by-chat", "by-responses", "scripted"])
+@pytest.mark.parametrize("model", ["by-chat", "by-responses", "by-sibling", "scripted"])
 def test_streamed_or_not_it_is_the_same_answer_in_the_grammar(gateway: OpenAI, model: str) -> None:
     asked: dict[str, Any] = {"model": model, "input": "Say hello.", "max_output_tokens": 24, "temperature": 0.0}
     whole = gateway.responses.create(**asked)
@@ -96,7 +104,7 @@ def test_streamed_or_not_it_is_the_same_answer_in_the_grammar(gateway: OpenAI, m
     assert [item["id"][:4] for item in streamed["output"]] == ["msg_"]
 
 
-@pytest.mark.parametrize("model", ["by-chat", "by-responses", "scripted"])
+@pytest.mark.parametrize("model", ["by-chat", "by-responses", "by-sibling", "scripted"])
 def test_a_chain_goes_on_though_the_upstream_keeps_nothing(gateway: OpenAI, model: str) -> None:
     first = gateway.responses.create(model=model, input="My name is Ada.", max_output_tokens=16)
     second = gateway.responses.create(
@@ -149,6 +157,46 @@ def test_what_another_antiphon_does_is_done_here(gateway: OpenAI) -> None:
     assert [item["type"] for item in ended["output"]] == ["reasoning", "message", "web_search_call", "function_call"]
     assert ended["output"][0]["content"][0]["text"] == "hm so"
     assert ended["output"][2]["id"] != "ws_x"
+
+
+def test_what_another_antiphon_does_as_chat_completions_is_done_here(gateway: OpenAI) -> None:
+    """A Chat Completions upstream that is one of ours, called over Responses and over Chat Completions."""
+    tools: Any = [
+        {"type": "function", "name": "f", "parameters": {"type": "object"}},
+        {"type": "custom", "name": "g"},
+    ]
+    steps = script(
+        {"reasoning": "hm so"},
+        {"text": "one two"},
+        {"call": {"name": "f", "arguments": {"a": 1}, "call_id": "call_a"}},
+        {"call": {"name": "g", "arguments": {"input": "in"}, "call_id": "call_b"}},
+    )
+    whole = gateway.responses.create(model="by-sibling", input=steps, tools=tools)
+    streamed = check_stream(
+        [told(one) for one in gateway.responses.create(model="by-sibling", input=steps, tools=tools, stream=True)]
+    )
+    for output in (told(whole)["output"], streamed["output"]):
+        thought, said, call, custom = output
+        assert thought["content"][0]["text"] == "hm so"
+        assert said["content"][0]["text"] == "one two"
+        assert (call["call_id"], json.loads(call["arguments"])) == ("call_a", {"a": 1})
+        assert (custom["type"], custom["call_id"], custom["input"]) == ("custom_tool_call", "call_b", "in")
+    assert whole.usage is not None and whole.usage.output_tokens_details.reasoning_tokens == 2
+    nested: Any = [{"type": tool["type"], tool["type"]: {**tool, "type": None}} for tool in tools]
+    messages: Any = [{"role": "user", "content": steps}]
+    chat = gateway.chat.completions.create(model="by-sibling", messages=messages, tools=nested)
+    assert chat.choices[0].message.content == "one two"
+    assert [call.id for call in chat.choices[0].message.tool_calls or ()] == ["call_a", "call_b"]
+
+
+def test_what_a_sibling_refuses_or_breaks_off_is_told(gateway: OpenAI) -> None:
+    failing = script({"fail": {"status": 400, "code": "invalid_prompt", "message": "no"}})
+    with pytest.raises(BadRequestError) as refused:
+        gateway.responses.create(model="by-sibling", input=failing)
+    assert refused.value.code == "invalid_prompt"
+    breaking = script({"text": "one"}, {"fail": {"status": 500, "code": "model_error", "message": "It broke."}})
+    events = [told(one) for one in gateway.responses.create(model="by-sibling", input=breaking, stream=True)]
+    assert check_stream(events)["error"]["code"] in ("model_error", "server_error")
 
 
 def test_what_it_refuses_is_refused_with_its_status(gateway: OpenAI) -> None:

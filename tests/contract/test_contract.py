@@ -34,5 +34,5 @@ def test_the_default_sends_the_canonical_bytes() -> None:
 
 
 def test_a_contract_lacks_what_it_says_of_what_another_has() -> None:
-    assert load("openai").features - load("gateway").features == {"websocket", "lanes"}
-    assert load("openai").features - load("openresponses").features == {"lanes"}
+    assert load("openai").features - load("gateway").features == {"websocket", "lanes", "chat"}
+    assert load("openai").features - load("openresponses").features == {"lanes", "chat"}

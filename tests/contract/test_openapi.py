@@ -38,6 +38,7 @@ def test_it_names_what_is_served() -> None:
         "/prompts",
         "/prompts/{prompt_id}",
         "/prompts/{prompt_id}/versions",
+        "/chat/completions",
         "/models",
         "/models/{model}",
         "/organization/projects",
@@ -60,6 +61,7 @@ def test_operations_are_those_of_the_contracts_features() -> None:
     assert DOCUMENT["paths"]["/responses"].keys() == {"post", "get"}
     other = json.loads(document(load("gateway"), "/gateway/v1"))
     assert other["paths"]["/responses"].keys() == {"post"}
+    assert "/chat/completions" not in other["paths"] and "ChatCompletion" not in other["components"]["schemas"]
     assert "x-feature" not in json.dumps([DOCUMENT, other])
 
 
@@ -76,6 +78,9 @@ def test_it_judges_requests_as_the_server_does() -> None:
     request = component("CreateResponse")
     assert request.is_valid({"model": "m", "input": [{"role": "user", "content": "x"}]})
     assert not request.is_valid({"model": "m", "input": [{"role": "wizard", "content": "x"}]})
+    chat = component("CreateChatCompletion")
+    assert chat.is_valid({"model": "m", "messages": [{"role": "user", "content": "x"}]})
+    assert not chat.is_valid({"model": "m", "messages": [{"role": "tool", "content": "x"}]})
 
 
 def test_what_the_server_says_is_legal_by_it() -> None:

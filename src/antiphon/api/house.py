@@ -12,7 +12,7 @@ from antiphon.access.idempotency import Idempotency
 from antiphon.api.exchange import Header
 from antiphon.api.gate import Gate
 from antiphon.api.sockets import Sockets
-from antiphon.api.sse import Projection, Reading
+from antiphon.api.sse import Frames, Reading
 from antiphon.contract.contract import Contract
 from antiphon.core.ports import Models, Store, Telemetry
 from antiphon.runs.prompting import Prompting
@@ -50,6 +50,6 @@ class House:
     sockets: Sockets
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def reading(self, head: list[Header], projection: Projection) -> Reading:
+    def reading(self, head: list[Header], projection: Frames) -> Reading:
         """How a client reads a stream here."""
         return Reading(head, projection, self.heartbeat)

@@ -4,6 +4,7 @@ Knows nothing of models or stores: a request becomes a run, and an answer is a r
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from antiphon.access.idempotency import GONE, Replay, Ticket
@@ -111,21 +112,25 @@ def _follow(house: House, exchange: Exchange, request: Request) -> None:
 async def _answer(house: House, exchange: Exchange, run: Run) -> None:
     """Start a run and read it to its end, or say that it waits."""
     if not run.request.background:
-        await _attend(house, exchange, run)
+        await attend(house, exchange, run, _read)
         return
     await house.runner.admit(run)
     await house.worker.submit(run)
     await _read(house, exchange, run)
 
 
-async def _attend(house: House, exchange: Exchange, run: Run) -> None:
+Read = Callable[[House, Exchange, Run], Awaitable[None]]
+"""Answers with a run, read to its end."""
+
+
+async def attend(house: House, exchange: Exchange, run: Run, read: Read) -> None:
     """Start a foreground run and read it; it knows when its reader leaves."""
     run.joined()
     house.runner.start(run)
     watch = asyncio.ensure_future(exchange.receive())  # ends when the client leaves
     watch.add_done_callback(lambda _: run.left())
     try:
-        await _read(house, exchange, run)
+        await read(house, exchange, run)
     finally:
         watch.cancel()
 
@@ -168,7 +173,7 @@ async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticke
         return
     settling = asyncio.get_running_loop().create_task(_settle(run, ticket))
     try:
-        await _attend(house, exchange, run)
+        await attend(house, exchange, run, _read)
     except Problem:
         await settling  # whoever is refused may come again with the same key at once
         raise

@@ -11,6 +11,7 @@ from starlette.routing import Match, Route
 from antiphon.api import (
     admin,
     admin_keys,
+    chat_completions,
     compaction,
     conversations,
     models,
@@ -55,6 +56,7 @@ BELOW: list[tuple[str, str, Need, Feature | None, Endpoint]] = [
     ("POST", "/prompts/{prompt_id}", "responses", "prompts", prompts.add_version),
     ("DELETE", "/prompts/{prompt_id}", "responses", "prompts", prompts.delete),
     ("GET", "/prompts/{prompt_id}/versions", "read", "prompts", prompts.versions),
+    ("POST", "/chat/completions", "responses", "chat", chat_completions.create),
     ("GET", "/models", "read", "models", models.listing),
     ("GET", "/models/{name:path}", "read", "models", models.one),
     ("GET", "/openapi.json", "read", None, status.openapi),

@@ -7,6 +7,7 @@ several events that are ready together go out in one.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from secrets import token_urlsafe
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -75,6 +76,14 @@ def untimed() -> Timing:
     return NO_TIMING
 
 
+class Frames(Protocol):
+    """What makes the frames of one reader."""
+
+    def frames(self, told: Sequence[Told]) -> bytes:
+        """The frames of some events; empty where this reader is told nothing of them."""
+        ...
+
+
 class Projection(Struct, frozen=True):
     """What differs by reader.
 
@@ -103,7 +112,7 @@ class Projection(Struct, frozen=True):
             whole = self.contract.event(one.event, self.timing()) if type(one.event) in touched else _canonical(one)
             if whole is not None:
                 name, data = whole
-                yield name, _padded(one.event, data) if self.obfuscated else data
+                yield name, padded(one.event, data) if self.obfuscated else data
 
 
 def _canonical(told: Told) -> tuple[str, bytes]:
@@ -114,7 +123,7 @@ class Reading(Struct, frozen=True):
     """How one client reads: further headers, what differs for it, and its heartbeat in seconds."""
 
     head: list[Header]
-    projection: Projection
+    projection: Frames
     heartbeat: float
 
     async def begin(self, exchange: Exchange) -> None:
@@ -155,7 +164,7 @@ async def stream(exchange: Exchange, cursor: Cursor, reading: Reading, promise: 
         beat.stop()
 
 
-def _padded(event: Event, data: bytes) -> bytes:
+def padded(event: Event, data: bytes) -> bytes:
     """The event's JSON with random letters that fill its delta up to a multiple of 16 characters."""
     delta = getattr(event, "delta", None)
     if delta is None:

@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
+from antiphon.contract.chat_request import ChatReader, schema_of
 from antiphon.contract.codecs import ERRORS, HEADERS, REQUESTS, Header
 from antiphon.contract.decode import Reader
 from antiphon.contract.errors import ErrorAnswer
@@ -62,6 +63,16 @@ class Contract:
     @cached_property
     def _reader(self) -> Reader:
         return Reader(self.law, self.schema, [REQUESTS[name] for name in self.law.codecs.request])
+
+    @cached_property
+    def chat_schema(self) -> dict[str, JSON]:
+        """The JSON Schema of the body of `POST /chat/completions`. Raises `LawError` as `schema` does."""
+        return schema_of(self.schema)
+
+    @cached_property
+    def chat(self) -> ChatReader:
+        """What reads the bodies of `POST /chat/completions`. Raises `LawError` as `schema` does."""
+        return ChatReader(self.law, self.chat_schema, self._reader)
 
     @cached_property
     def touched(self) -> frozenset[type[Event]]:

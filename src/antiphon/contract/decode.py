@@ -152,9 +152,8 @@ class Reader:
             asked["tools"] = _tools(asked["tools"])
         if "tool_choice" in asked:
             asked["tool_choice"] = _tool_choice(asked["tool_choice"])
-        if ignored := asking.ignored:
-            more = len(ignored) - MOST_IGNORED
-            asked["ignored"] = ignored if more <= 0 else [*ignored[:MOST_IGNORED], f"and-{more}-more"]
+        if asking.ignored:
+            asked["ignored"] = bounded(asking.ignored)
         if asking.beyond:
             asked["beyond"] = asking.beyond
         if asking.kept:
@@ -230,6 +229,12 @@ class Reader:
             return [Message(role="user", content=[InputText("")])]
         fault = too_short(("input",), 1, asked["input"]) if "input" in asked else missing(("input",))
         raise reworded(Refused([fault]), self._law.words)
+
+
+def bounded(names: list[str]) -> list[str]:
+    """Names of what is ignored, and of how many more there are than are told."""
+    more = len(names) - MOST_IGNORED
+    return names if more <= 0 else [*names[:MOST_IGNORED], f"and-{more}-more"]
 
 
 def read_item(value: dict[str, JSON], path: str) -> Item:

@@ -50,7 +50,12 @@ _JSON = (b"content-type", b"application/json")
 
 def envelope(problem: Problem) -> ErrorAnswer:
     """`{"error": {message, type, param, code}}` (contracts §B row 1, OpenAI)."""
-    return ErrorAnswer(problem.status, [_JSON, *retry_headers(problem)], _encode(Envelope(_object(problem))))
+    return ErrorAnswer(problem.status, [_JSON, *retry_headers(problem)], _encode(enveloped(problem)))
+
+
+def enveloped(problem: Problem) -> Envelope:
+    """The body of `envelope`, where there is no answer to put it in."""
+    return Envelope(_object(problem))
 
 
 def envelope_or_plain(problem: Problem) -> ErrorAnswer:

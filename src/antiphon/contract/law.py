@@ -80,11 +80,20 @@ class EventRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Feature = Literal[
-    "retrieve", "state", "conversations", "models", "compaction", "prompts", "administration", "websocket", "lanes"
+    "retrieve",
+    "state",
+    "conversations",
+    "models",
+    "compaction",
+    "prompts",
+    "administration",
+    "websocket",
+    "lanes",
+    "chat",
 ]
 """`retrieve`: a response by its id, as it stands or as a stream, and its end. `state`: what it was made from.
 `compaction`: a window to go on from. `prompts`: requests that are kept, in versions. `lanes`: turns beside one another
-on one WebSocket (`stream_id`)."""
+on one WebSocket (`stream_id`). `chat`: `POST /chat/completions`, of which nothing is kept."""
 
 
 class Law(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

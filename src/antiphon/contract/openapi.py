@@ -11,6 +11,8 @@ import msgspec
 
 import antiphon
 from antiphon.contract.administration import Buckets, KeyObject, ProjectObject, RateLimitObject
+from antiphon.contract.chat_answer import ChatCompletion
+from antiphon.contract.chat_chunks import ChatChunk
 from antiphon.contract.contract import DEFAULT, Contract
 from antiphon.contract.errors import SCHEMAS
 from antiphon.contract.schemas import read_schema
@@ -41,8 +43,13 @@ def document(contract: Contract, base: str) -> bytes:
                 _keyed(operation)
                 _refusals(operation["responses"], contract)
     bodies = _bodies("conversations") | _bodies("administration")
-    answers = _answer(contract.answer) | further["schemas"] | _administration()
-    found["components"]["schemas"] |= _request(contract.schema) | bodies | answers
+    answers = (
+        _answer(contract.answer) | further["schemas"] | _told_by(ProjectObject, KeyObject, RateLimitObject, Buckets)
+    )
+    if "chat" in contract.features:
+        bodies |= _request("CreateChatCompletion", contract.chat_schema)
+        answers |= _told_by(ChatCompletion, ChatChunk)
+    found["components"]["schemas"] |= _request("CreateResponse", contract.schema) | bodies | answers
     found["components"]["schemas"]["Error"] = SCHEMAS[contract.law.codecs.error]
     return msgspec.json.encode(found)
 
@@ -70,13 +77,13 @@ def _refusals(answers: dict[str, Any], contract: Contract) -> None:
             answers[str(told.status)] = answers[status]
 
 
-def _request(schema: dict[str, JSON]) -> dict[str, JSON]:
-    """The request schema and its definitions, each a component (`input.` before the latter's names)."""
+def _request(name: str, schema: dict[str, JSON]) -> dict[str, JSON]:
+    """A request schema and its definitions, each a component (`input.` before the latter's names)."""
     text = msgspec.json.encode(schema).replace(b'"#/$defs/', _COMPONENTS + b"input.")
     whole: dict[str, JSON] = msgspec.json.decode(text)
     whole.pop("$schema", None)
     definitions = whole.pop("$defs")
-    return {"CreateResponse": whole} | {f"input.{name}": entry for name, entry in definitions.items()}
+    return {name: whole} | {f"input.{one}": entry for one, entry in definitions.items()}
 
 
 def _bodies(kind: str) -> dict[str, JSON]:
@@ -87,9 +94,8 @@ def _bodies(kind: str) -> dict[str, JSON]:
     return {f"{kind}.{name}": entry for name, entry in bodies.items()}
 
 
-def _administration() -> dict[str, JSON]:
-    """The objects that the administration tells, each a component."""
-    kinds = [ProjectObject, KeyObject, RateLimitObject, Buckets]
+def _told_by(*kinds: type) -> dict[str, JSON]:
+    """The schemas of structs that are told, and of those inside, each a component."""
     template = _COMPONENTS[1:].decode() + "{name}"
     _, found = msgspec.json.schema_components(kinds, ref_template=template)
     return found

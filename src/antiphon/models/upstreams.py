@@ -153,7 +153,8 @@ class Upstreams:
     async def _find_kind(self, known: Known, finding: Finding) -> Finding:
         upstream = known.lane.upstream
         try:
-            kind = await kind_of(upstream, self._http)
+            # One that names servers is another Antiphon, which has both, and says more in the one that is its own.
+            kind: Kind = "responses" if finding.servers else await kind_of(upstream, self._http)
         except UpstreamFault:
             return finding
         known.asked = False
