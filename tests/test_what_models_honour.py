@@ -15,8 +15,8 @@ from tests.models.thinker import HYBRID, thinker
 from tests.served import Server, serving
 
 H = Honoured()
-LATER = "unsupported_parameter"
-"""What a later version brings is refused by its name until then; a hosted tool is one that is not configured."""
+ABSENT = Refused("unsupported_parameter", "tool_choice")
+"""What a hosted tool is that is not configured, where it is forced."""
 
 
 def named(*names: str) -> Named:
@@ -69,7 +69,7 @@ EMBEDDED: dict[str, Verdict] = {
             *("web_search", "file_search", "code_interpreter", "mcp"),
             *("image_generation", "computer_use_preview"),
         )
-        for row, verdict in ((kind, named("tools[1]")), (f"{kind}, forced", Refused(LATER, "tool_choice")))
+        for row, verdict in ((kind, named("tools[1]")), (f"{kind}, forced", ABSENT))
     },
     "input_image": Refused("unsupported_parameter", "input[0].content[1]"),
     "input_file, text": H,

@@ -1,21 +1,25 @@
-"""The checks of the Open Responses suite that need only POST, written anew (compliance.md, "Tests").
+"""The checks of the Open Responses suite over HTTP, written anew (compliance.md, "Tests"), each by its id and over both
+bases. Those over a WebSocket are in `test_websocket`.
 
 The suite's reader forgets what it has of an event at the end of each network chunk; so does this one.
 """
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.grammar import check_stream
-from tests.openapi import check_event, check_request, check_resource
+from tests.openapi import check_compaction, check_event, check_request, check_resource
 from tests.served import Server
 
 pytestmark = pytest.mark.anyio
 
+BASES = ("/v1", "/openresponses/v1")
 HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer sk-any"}
 
 
@@ -53,41 +57,93 @@ WEATHER = {
     },
 }
 CALL = json.dumps([{"call": {"name": "get_weather", "arguments": {"location": "San Francisco, CA"}}}])
-RED = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
-    "AAAADUlEQVR4nGNgGAWjYBQMfQAAA9EAAXq4pCsAAAAASUVORK5CYII="
+RED = (  # 32 by 32, as the suite has it
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJ0lEQVR42u3NsQkAAAjAsP7/tF7hIASyp6lTCQQCgUAgEAgE"
+    "gi/BAjLD/C5w/SM9AAAAAElFTkSuQmCC"
 )
 
 
-async def create(session: aiohttp.ClientSession, server: Server, name: str) -> None:
-    """One check of the suite, by its name."""
-    body = {"model": server.model, "input": INPUTS[name]}
-    if name == "streaming-response":
-        body["stream"] = True
-    check_request(body)
-    async with session.post(f"{server.url}/responses", data=json.dumps(body), headers=HEADERS) as answer:
-        assert answer.status == 200, await answer.text()
-        if name == "streaming-response":
-            assert answer.headers["content-type"].partition(";")[0] == "text/event-stream"
-            response = await streamed(answer)
-        else:
-            assert answer.headers["content-type"].partition(";")[0] == "application/json"
-            response = await answer.json()
-    check_resource(response)
-    assert response["output"], "no output"
-    assert response["status"] == "completed"
+class Place:
+    """A server under one base, and a connection to it."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: Server, base: str) -> None:
+        self._session = session
+        self._root = f"http://127.0.0.1:{server.port}{base}"
+        self._model = server.model
+
+    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and answer; of a stream the response at its end."""
+        async with self._session.post(f"{self._root}{path}", data=json.dumps(body), headers=HEADERS) as answer:
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert kind == ("text/event-stream" if body.get("stream") else "application/json")
+            return answer.status, await (streamed(answer) if body.get("stream") else answer.json())
+
+    async def made(self, input: Any, **fields: Any) -> Any:
+        """The response to a request; both are legal in the document. It is done, and says something."""
+        body = {"model": self._model, "input": input} | fields
+        check_request(body)
+        status, response = await self.post("/responses", body)
+        assert status == 200, response
+        check_resource(response)
+        assert response["output"] and response["status"] == "completed", response
+        return response
 
 
-async def made(server: Server, body: dict[str, Any]) -> Any:
-    """The response to one request that is not streamed."""
-    async with (
-        aiohttp.ClientSession(headers=HEADERS) as session,
-        session.post(f"{server.url}/responses", json=body) as answer,
-    ):
-        assert answer.status == 200, await answer.text()
-        response = await answer.json()
-    check_resource(response)
-    return response
+async def said(name: str, place: Place) -> None:
+    """A check that asks for text, whole or streamed."""
+    await place.made(INPUTS[name], **({"stream": True} if name == "streaming-response" else {}))
+
+
+async def output_phase(place: Place) -> None:
+    """The suite looks at a response of its own making; here it is one of ours."""
+    steps = [
+        {"item": message("assistant", "Let me look.", phase="commentary")},
+        {"item": message("assistant", "It is 42.", phase="final_answer")},
+    ]
+    response = await place.made([message("user", json.dumps(steps))])
+    assert [item["phase"] for item in response["output"]] == ["commentary", "final_answer"]
+
+
+async def tool_calling(place: Place) -> None:
+    """The tool comes without `strict`; the echo has to carry it."""
+    response = await place.made([message("user", CALL)], tools=[WEATHER])
+    (call,) = response["output"]
+    assert (call["type"], call["name"]) == ("function_call", "get_weather")
+    assert json.loads(call["arguments"]) == {"location": "San Francisco, CA"}
+    assert response["tools"][0]["strict"] is None
+
+
+async def image_input(place: Place) -> None:
+    parts = [{"type": "input_text", "text": "What do you see?"}, {"type": "input_image", "image_url": RED}]
+    await place.made([{"type": "message", "role": "user", "content": parts}])
+
+
+COMPACTED = [message("user", "My name is Alice."), message("assistant", "Hello Alice! How can I help you?")]
+
+
+async def compact_response(place: Place) -> None:
+    body = {"model": "scripted", "prompt_cache_key": "suite", "input": COMPACTED}
+    status, window = await place.post("/responses/compact", body)
+    assert status == 200, window
+    check_compaction(window)
+    assert window["object"] == "response.compaction"
+    assert "compaction" in {item["type"] for item in window["output"]}
+
+
+async def compact_missing_model(place: Place) -> None:
+    status, _ = await place.post("/responses/compact", {"prompt_cache_key": "suite", "input": COMPACTED})
+    assert status == 400
+
+
+CHECKS: dict[str, Callable[[Place], Awaitable[None]]] = {
+    **{name: partial(said, name) for name in INPUTS},
+    "response-output-phase-schema": output_phase,
+    "tool-calling": tool_calling,
+    "image-input": image_input,
+    "compact-response": compact_response,
+    "compact-missing-model": compact_missing_model,
+}
+"""By the suite's own ids."""
 
 
 async def streamed(answer: aiohttp.ClientResponse) -> Any:
@@ -111,47 +167,33 @@ async def streamed(answer: aiohttp.ClientResponse) -> Any:
     return check_stream(events)
 
 
-@pytest.mark.parametrize("name", INPUTS)
-async def test_check(server: Server, name: str) -> None:
+def test_no_check_is_missing() -> None:
+    from tests.compliance.test_websocket import CHECKS as OVER_SOCKETS
+
+    assert len(CHECKS.keys() | OVER_SOCKETS.keys()) == 17
+    assert all(name.startswith("websocket-") for name in OVER_SOCKETS)
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("check", CHECKS)
+async def test_check(server: Server, check: str, base: str) -> None:
     async with aiohttp.ClientSession() as session:
-        await create(session, server, name)
-
-
-async def test_tool_calling(server: Server) -> None:
-    """The tool comes without `strict`; the echo has to carry it."""
-    body = {"model": server.model, "input": [message("user", CALL)], "tools": [WEATHER]}
-    response = await made(server, body)
-    (call,) = response["output"]
-    assert (call["type"], call["name"]) == ("function_call", "get_weather")
-    assert json.loads(call["arguments"]) == {"location": "San Francisco, CA"}
-    assert response["tools"][0]["strict"] is None
-
-
-async def test_image_input(server: Server) -> None:
-    parts = [{"type": "input_text", "text": "What do you see?"}, {"type": "input_image", "image_url": RED}]
-    body = {"model": server.model, "input": [{"type": "message", "role": "user", "content": parts}]}
-    response = await made(server, body)
-    assert response["output"]
-    assert response["status"] == "completed"
+        await CHECKS[check](Place(session, server, base))
 
 
 async def test_all_at_once(server: Server) -> None:
-    """The suite runs all its checks together: 17 requests, each on a connection of its own."""
-    names = [name for _ in range(4) for name in INPUTS][:17]
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=17, force_close=True)) as session:
-        await asyncio.gather(*(create(session, server, name) for name in names))
+    """The suite runs all its checks together, each on a connection of its own."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32, force_close=True)) as session:
+        places = [Place(session, server, base) for base in BASES]
+        await asyncio.gather(*(check(place) for check in CHECKS.values() for place in places))
 
 
 async def test_the_small_model_too(small_server: Server) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120)) as session:
+        place = Place(session, small_server, "/openresponses/v1")
         for name in ("basic-response", "streaming-response"):
-            await create_briefly(session, small_server, name)
-
-
-async def create_briefly(session: aiohttp.ClientSession, server: Server, name: str) -> None:
-    body = {"model": server.model, "input": INPUTS[name], "max_output_tokens": 16, "stream": "stream" in name}
-    async with session.post(f"{server.url}/responses", json=body, headers=HEADERS) as answer:
-        assert answer.status == 200, await answer.text()
-        response = await (streamed(answer) if body["stream"] else answer.json())
-    check_resource(response)
-    assert response["output"]
+            body = {"model": small_server.model, "input": INPUTS[name], "max_output_tokens": 16}
+            status, response = await place.post("/responses", body | {"stream": name == "streaming-response"})
+            assert status == 200, response
+            check_resource(response)
+            assert response["output"]

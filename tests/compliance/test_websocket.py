@@ -6,19 +6,19 @@ a connection of its own, and all of them may run at once.
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.compliance.test_openresponses import HEADERS, message
+from tests.compliance.test_openresponses import BASES, HEADERS, message
 from tests.openapi import check_event, check_resource, check_socket_error
 from tests.served import Server
 
 pytestmark = pytest.mark.anyio
 
-BASES = ("/v1", "/openresponses/v1")
 TERMINAL = ("response.completed", "response.failed", "response.incomplete")
 MISSING = "previous_response_not_found"
 
@@ -106,23 +106,24 @@ async def compact_new_chain(server: Server, base: str) -> None:
         await completed(socket, [*window, message("user", "What is my name?")], tools=[])
 
 
-CHECKS = (
-    response,
-    sequential_responses,
-    continuation,
-    reconnect_store_false_recovery,
-    previous_response_not_found,
-    failed_continuation_evicts_cache,
-    compact_new_chain,
-)
+CHECKS: dict[str, Callable[[Server, str], Awaitable[None]]] = {
+    "websocket-response": response,
+    "websocket-sequential-responses": sequential_responses,
+    "websocket-continuation": continuation,
+    "websocket-reconnect-store-false-recovery": reconnect_store_false_recovery,
+    "websocket-previous-response-not-found": previous_response_not_found,
+    "websocket-failed-continuation-evicts-cache": failed_continuation_evicts_cache,
+    "websocket-compact-new-chain": compact_new_chain,
+}
+"""By the suite's own ids."""
 
 
 @pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_check(server: Server, check: Any, base: str) -> None:
-    await check(server, base)
+@pytest.mark.parametrize("check", CHECKS)
+async def test_check(server: Server, check: str, base: str) -> None:
+    await CHECKS[check](server, base)
 
 
 async def test_all_at_once(server: Server) -> None:
     """The suite runs all its checks together."""
-    await asyncio.gather(*(check(server, base) for check in CHECKS for base in BASES))
+    await asyncio.gather(*(check(server, base) for check in CHECKS.values() for base in BASES))

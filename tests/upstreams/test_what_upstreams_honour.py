@@ -40,8 +40,8 @@ takes = ["top_k"]
 """
 
 H = Honoured()
-LATER = "unsupported_parameter"
-"""What a later version brings is refused by its name until then; a hosted tool is one that is not configured."""
+ABSENT = Refused("unsupported_parameter", "tool_choice")
+"""What a hosted tool is that is not configured, where it is forced."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ CHAT: Column = BOTH | {
     "reasoning.mode": named("reasoning.mode"),
     "tools custom, grammar lark": Refused("unsupported_parameter", "tool_choice"),  # where it is forced
     "tools custom, grammar regex": Refused("unsupported_parameter", "tool_choice"),
-    **hosted(named("tools[1]"), Refused(LATER, "tool_choice")),
+    **hosted(named("tools[1]"), ABSENT),
     "input_image": Shown(picture_in_chat),
     **{
         row: named(row)
