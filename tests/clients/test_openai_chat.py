@@ -153,3 +153,21 @@ def test_a_strict_format_on_the_small_model(small_server: Server) -> None:
     assert ended.choices[0].finish_reason == "stop"
     parsed = ended.choices[0].message.parsed
     assert parsed is not None and parsed.name in ("red", "green")
+
+
+def test_what_the_small_model_can_not_do_is_named_as_it_was_asked(small_server: Server) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    unique = {"name": "unique", "strict": True, "schema": {"type": "array", "uniqueItems": True}}
+    asked: list[tuple[Any, str]] = [
+        ({"messages": [{"role": "user", "content": [picture]}]}, "messages[0].content[0]"),
+        ({"response_format": {"type": "json_schema", "json_schema": unique}}, "response_format.json_schema.schema"),
+    ]
+    with OpenAI(base_url=small_server.url, api_key="any", max_retries=0) as client:
+        for body, param in asked:
+            with pytest.raises(openai.BadRequestError) as caught:
+                client.chat.completions.create(**{"model": small_server.model, "messages": user("a")} | body)
+            assert caught.value.param == param
+        answer = client.chat.completions.with_raw_response.create(
+            model=small_server.model, messages=user("a"), max_completion_tokens=1, verbosity="low"
+        )
+        assert answer.headers["x-ignored-parameters"] == "verbosity"

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from jsonschema_rs import Draft202012Validator
+from msgspec.structs import replace
 
 from antiphon.contract.chat_request import ChatAsk
-from antiphon.contract.contract import load
+from antiphon.contract.contract import Contract, load
+from antiphon.contract.law import Move
 from antiphon.core.items import FunctionCall, FunctionCallOutput, InputText, Message, OutputText, Reasoning
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
@@ -248,3 +250,14 @@ def test_infercom_keeps_its_own_law() -> None:
     ask = take("infercom", metadata={"a": "b"}, verbosity="low", logprobs=True)
     assert ask.request.temperature == 0.7
     assert sorted(ask.unheeded()) == ["logprobs", "metadata", "verbosity"]
+
+
+def test_a_contract_whose_bound_has_another_name() -> None:
+    law = load("infercom").law
+    bound = {"properties": {"max_output_tokens": False, "most": {"type": ["integer", "null"], "maximum": 9}}}
+    own = Contract(replace(law, schema=bound, moves=[*law.moves, Move("most", "max_output_tokens")]))
+    body = {"model": "m", "messages": [USER]}
+    assert own.chat.take(body | {"max_tokens": 7}).request.max_output_tokens == 7
+    with pytest.raises(Problem) as found:
+        own.chat.take(body | {"max_tokens": 10})
+    assert (found.value.code, found.value.param) == ("integer_above_max_value", "max_tokens")

@@ -6,13 +6,18 @@ import re
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from antiphon.contract.chat_answer import completion
+from antiphon.contract.chat_chunks import Chunks
 from antiphon.contract.contract import DEFAULT, load, names
 from antiphon.contract.openapi import document
 from antiphon.core import wire
+from antiphon.core.emitter import Completed
 from antiphon.core.items import FunctionCall, Message, OutputText, Passed
 from antiphon.core.problems import Problem
 from antiphon.core.request import FunctionTool, NamedChoice
 from antiphon.core.response import Response
+from tests.core.strategies import play
+from tests.test_grammar import EVERYTHING
 
 DOCUMENT = json.loads(document(load("openai"), DEFAULT))
 
@@ -98,3 +103,17 @@ def test_what_the_server_says_is_legal_by_it() -> None:
     )
     component("Response").validate(json.loads(wire.encode(response)))
     component("Error").validate(json.loads(load("openai").error(Problem(400, None, "No.")).body))
+
+
+def test_what_a_chat_is_told_is_legal_by_it() -> None:
+    log = play(Response(id="resp_1", created_at=1, model="m"), EVERYTHING, Completed())
+    end = log[-1].response  # type: ignore[attr-defined]  # the last event is a terminal one
+    ask = load("openai").chat.take(
+        {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream_options": {"include_usage": True}}
+    )
+    component("ChatCompletion").validate(json.loads(wire.encode(completion(end, ask))))
+    chunks = Chunks(ask)
+    told = [json.loads(data) for event in log for data in chunks.tell(event)]
+    assert len(told) > 10
+    for chunk in told:
+        component("ChatChunk").validate(chunk)

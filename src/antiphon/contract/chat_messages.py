@@ -89,12 +89,12 @@ def _only(function: _Json) -> _Json:
     return {"name": function["name"], "arguments": function["arguments"]}
 
 
-def _said(message: _Json) -> list[JSON]:
+def _said(message: _Json) -> JSON:
     """What an assistant said. A refusal is told to the model as any other of its words."""
     content, refusal = message.get("content"), message.get("refusal")
     texts = [content] if isinstance(content, str) else [part.get("text", part.get("refusal")) for part in content or ()]
     said = [text for text in [*texts, refusal] if text]
-    return [{"type": "output_text", "text": text} for text in said]
+    return said[0] if len(said) == 1 else [{"type": "output_text", "text": text} for text in said]
 
 
 def _content(content: JSON) -> JSON:

@@ -109,6 +109,7 @@ class ChatReader:
         self._schema = schema
         self._reader = reader
         self._validator = Draft202012Validator(schema, mask="a value")
+        self._renamed = {move.target: move.source for move in law.moves if "." not in move.source + move.target}
 
     def take(self, body: JSON) -> ChatAsk:
         """What a decoded body asks; it is used up. Raises `Problem` 400, which names what is wrong as the body does."""
@@ -124,6 +125,10 @@ class ChatReader:
         _choice(given, asked)
         _answer(given, asked)
         fields = {"max_output_tokens": bound, **_chosen(given)}
+        for name, wire in self._renamed.items():  # what the law moves is read where its own clients put it
+            if name in asked:
+                asked[wire] = asked.pop(name)
+                fields[wire] = fields.get(name, name)
         places = Places(told.spots, tools, fields)
         with places.told():
             request = self._reader.take(asked)
