@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from antiphon.core.problems import Problem
+from antiphon.core.prompt import Count, Prompt
 from antiphon.core.request import JsonSchemaFormat, Request
 from antiphon.models.scripted import ScriptedModel
 from antiphon.store.sqlite import SqliteStore
@@ -172,3 +173,19 @@ async def test_what_a_model_can_not_hold_is_refused_also_where_it_was_set_before
 async def test_it_is_nothing_to_be_read(server: Rooms) -> None:
     counted = await server.ask("POST", "/v1/responses/input_tokens", {"model": "scripted", "input": [UPDATE, HI]})
     assert counted.json()["input_tokens"] == 1
+
+
+class Formal(ScriptedModel):
+    """A model that has to read a schema, too."""
+
+    async def count(self, prompt: Prompt) -> Count:
+        return Count((await super().count(prompt)).tokens + 10 * isinstance(prompt.text.format, JsonSchemaFormat))
+
+
+async def test_what_it_sets_is_counted() -> None:
+    async with serving(None, Formal()) as server:
+        first = await server.made([UPDATE, HI])
+        asked = {"model": "scripted", "input": "hi", "previous_response_id": first["id"]}
+        counted = (await server.ask("POST", "/v1/responses/input_tokens", asked)).json()["input_tokens"]
+        plain = asked | {"text": {"format": {"type": "text"}}}
+        assert counted == (await server.ask("POST", "/v1/responses/input_tokens", plain)).json()["input_tokens"] + 10

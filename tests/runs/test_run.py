@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.core.accounts import Principal
 from antiphon.core.problems import Problem
-from antiphon.core.request import Request
+from antiphon.core.request import ReasoningOptions, Request
 from antiphon.core.response import respond
 from antiphon.runs.run import Run
 
@@ -67,3 +67,13 @@ async def test_a_refusal_is_raised_to_whoever_waits() -> None:
     run.log.end()
     with pytest.raises(Problem, match="No"):
         await waiting
+
+
+async def test_what_came_before_is_echoed_before_anything_was_told() -> None:
+    """A row that is kept without one event says it too, for whoever ends the run after a crash."""
+    run = run_of()
+    run.request.reasoning = ReasoningOptions(effort="low")
+    run.restate()
+    run.log.append(run.emitter.start())
+    assert run.log.snapshot().reasoning.effort == "low", "nobody may see an event yet"
+    assert run.emitter.fold.response.reasoning.effort == "low"
