@@ -160,6 +160,16 @@ def in_form(place: Place, asked: Ask) -> None:
     assert fits(text_of(response), asked["text"]["format"].get("schema", {"type": "object"}))
 
 
+def in_form_that_was_set(place: Place, asked: Ask) -> None:
+    """The form holds for the response behind it, and for the one behind that."""
+    schema = asked["input"][0]["text"]["format"]["schema"]
+    first = place.say(asked | {"store": True})
+    second = place.say(asked | {"input": "And now?", "previous_response_id": first["id"]})
+    for response in (first, second):
+        assert response["text"]["format"]["schema"] == schema
+        assert fits(text_of(response), schema)
+
+
 def an_object(place: Place, asked: Ask) -> None:
     response = place.say(asked)
     assert text_of(response).startswith("{")

@@ -16,6 +16,16 @@ CLOCK: Any = {"type": "function", "name": "clock", "parameters": {"type": "objec
 SPACE: Any = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [{**CLOCK, "name": "find"}]}
 
 
+UPDATE: Any = {
+    "type": "configuration_update",
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": h.SCHEMA, "strict": True}},
+}
+APPROVED: Any = [
+    {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s", "name": "n", "arguments": "{}"},
+    {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
+]
+
+
 def formed(**form: Any) -> h.Ask:
     return {"text": {"format": form}, "max_output_tokens": 40}
 
@@ -138,6 +148,10 @@ ROWS: Mapping[str, h.Row] = {
         {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}, h.answered
     ),
     "max_tool_calls": h.Row({"max_tool_calls": 1}, h.echoed),
+    "configuration_update": h.Row(
+        {"input": [UPDATE, {"role": "user", "content": "Which?"}], "max_output_tokens": 40}, h.in_form_that_was_set
+    ),
+    "mcp_approval_response": h.Row({"input": [*APPROVED, {"role": "user", "content": "Go on."}]}, h.answered),
     "store": h.Row({"store": True}, h.kept),
     "previous_response_id": h.Row({}, h.continued),
     "background": h.Row({"background": True, "store": True}, h.in_background),

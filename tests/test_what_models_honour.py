@@ -78,6 +78,8 @@ EMBEDDED: dict[str, Verdict] = {
     "truncation": H,
     "context_management": H,
     "max_tool_calls": H,
+    "configuration_update": H,
+    "mcp_approval_response": Refused("unsupported_parameter", "input[1].type"),
     "store": H,
     "previous_response_id": H,
     "background": H,

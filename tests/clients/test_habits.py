@@ -1,9 +1,7 @@
 """What every client does, one by one (clients.md, "General" 1 to 14), against a server that keeps what it is told."""
 
-import gzip
 import json
 import uuid
-import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -340,56 +338,17 @@ def test_lists_in_a_query_have_many_encodings(lasting_server: Server, query: str
         assert wrong.status == 200 if not query else refused(wrong)[:2] == (400, "invalid_value")
 
 
+def test_an_update_of_the_configuration_is_one_of_the_sdks_items(client: OpenAI) -> None:
+    update: Any = {"type": "configuration_update", "reasoning": {"effort": "low"}}
+    response = client.responses.create(model="scripted", input=[update, {"role": "user", "content": "hi"}])
+    assert response.reasoning is not None and response.reasoning.effort == "low"
+    message, told = client.responses.input_items.list(response.id)
+    assert (message.type, told.type) == ("message", "configuration_update")
+    assert told.type == "configuration_update" and told.reasoning is not None and told.reasoning.effort == "low"
+
+
 def test_the_sdk_encodes_its_lists_so(client: OpenAI) -> None:
     response = client.responses.create(model="scripted", input="hi")
     includes: Any = INCLUDES
     assert client.responses.retrieve(response.id, include=includes).id == response.id
     assert list(client.responses.input_items.list(response.id, include=includes))
-
-
-BODY = json.dumps({"model": "scripted", "input": "two words"}).encode()
-PACKED: list[tuple[str, bytes]] = [
-    ("gzip", gzip.compress(BODY)),
-    ("x-gzip", gzip.compress(BODY)),
-    ("GZIP", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
-    ("deflate", zlib.compress(BODY)),
-    ("identity", BODY),
-    ("", BODY),
-]
-
-
-@pytest.mark.parametrize(("encoding", "data"), PACKED, ids=[name or "none" for name, _ in PACKED])
-def test_a_body_may_be_packed(lasting_server: Server, encoding: str, data: bytes) -> None:
-    answer = post(lasting_server, data, {"Content-Encoding": encoding})
-    assert (answer.status, text(answer.json())) == (200, "two words")
-
-
-def test_a_packed_body_counts_as_large_as_it_is_inflated(lasting_server: Server) -> None:
-    large = json.dumps({"model": "scripted", "input": "0" * 80_000_000}).encode()
-    assert refused(post(lasting_server, gzip.compress(large, 1), {"Content-Encoding": "gzip"})) == (
-        413,
-        "request_too_large",
-        None,
-    )
-
-
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(BODY)[:-4], gzip.compress(BODY) + b"x"])
-def test_a_packed_body_that_is_broken_is_a_400(lasting_server: Server, data: bytes) -> None:
-    assert refused(post(lasting_server, data, {"Content-Encoding": "gzip"})) == (400, "invalid_value", None)
-
-
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "soul"])
-def test_a_packing_that_is_not_taken_is_a_415(lasting_server: Server, encoding: str) -> None:
-    answer = post(lasting_server, BODY, {"Content-Encoding": encoding})
-    assert refused(answer) == (415, "unsupported_media_type", None)
-    assert answer.headers["accept-encoding"] == "gzip, deflate"
-
-
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_a_body_may_come_in_chunks_of_any_size(lasting_server: Server, *, packed: bool) -> None:
-    data = gzip.compress(BODY) if packed else BODY
-    headers = JSON_TYPE | ({"Content-Encoding": "gzip"} if packed else {})
-    for size in (1, 7, len(data)):
-        pieces = [data[place : place + size] for place in range(0, len(data), size)]
-        answer = ask(lasting_server, "POST", "/v1/responses", iter(pieces), headers)
-        assert (answer.status, text(answer.json())) == (200, "two words")

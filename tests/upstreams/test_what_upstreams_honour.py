@@ -114,6 +114,7 @@ BOTH: Column = {
     "truncation": H,
     "context_management": H,
     "max_tool_calls": H,
+    "configuration_update": H,
     "store": H,
     "previous_response_id": H,
     "background": H,
@@ -140,6 +141,7 @@ CHAT: Column = BOTH | {
     "tools custom, grammar lark": Refused("unsupported_parameter", "tool_choice"),  # where it is forced
     "tools custom, grammar regex": Refused("unsupported_parameter", "tool_choice"),
     **hosted(named("tools[1]"), ABSENT),
+    "mcp_approval_response": Refused("unsupported_parameter", "input[1].type"),
     "input_image": Shown(picture_in_chat),
     **{
         row: named(row)
@@ -157,6 +159,7 @@ RESPONSES: Column = BOTH | {
     "tools custom, grammar regex": H,
     **hosted(Shown(lambda body: len(body["tools"]) == 2), Shown(lambda body: body["tool_choice"]["type"] != "auto")),
     "input_image": Shown(picture_in_responses),
+    "mcp_approval_response": Shown(lambda body: body["input"][1]["approval_request_id"] == body["input"][0]["id"]),
     "max_tool_calls": Carried({"max_tool_calls": 1}),
     "prompt_cache_options": Carried({"prompt_cache_options": {"ttl": "1h"}}),
     "prompt_cache_retention": Carried({"prompt_cache_retention": "24h"}),
