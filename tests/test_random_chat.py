@@ -12,7 +12,6 @@ from tests.chat import check_chunk, check_completion, document, is_request, pars
 from tests.served import Server
 from tests.test_random_input import ANYTHING, KEYS, LEAVES, patiently
 
-PATH = "/v1/chat/completions"
 FIELDS = sorted(
     load("openai").chat_schema["properties"].keys()
     | document()["components"]["schemas"]["CreateChatCompletionRequest"]["allOf"][1]["properties"].keys()
@@ -90,16 +89,16 @@ def check(answer: Answer) -> None:
         check_completion(answer.json())
 
 
-@given(body=BODIES)
+@given(base=st.sampled_from(["/v1", "/infercom/v1"]), body=BODIES)
 @settings(patiently, max_examples=200)
-def test_bodies_that_are_nearly_chats(server: Server, body: Any) -> None:
-    check(ask(server, "POST", PATH, json.dumps(body).encode()))
+def test_bodies_that_are_nearly_chats(server: Server, base: str, body: Any) -> None:
+    check(ask(server, "POST", f"{base}/chat/completions", json.dumps(body).encode()))
 
 
 @given(body=ANYTHING)
 @settings(patiently, max_examples=50)
 def test_bodies_of_any_json(server: Server, body: Any) -> None:
-    answer = ask(server, "POST", PATH, json.dumps(body).encode())
+    answer = ask(server, "POST", "/v1/chat/completions", json.dumps(body).encode())
     assert answer.status == 400
     check(answer)
 

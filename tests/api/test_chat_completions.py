@@ -111,6 +111,12 @@ async def test_what_is_refused_before_it_begins() -> None:
             forced = {"type": "function", "function": {"name": "g"}}
             answer = await ask(rooms, "a", tools=TOOLS, tool_choice=forced, stream=stream)
             assert answer.error() == (400, "invalid_value", "tool_choice")
+        for part, place in (
+            ({"type": "file", "file": {"file_id": "file-1"}}, "file.file_id"),
+            ({"type": "image_url", "image_url": {"url": "nowhere"}}, "image_url.url"),
+        ):
+            answer = await ask(rooms, "", messages=[{"role": "user", "content": [part]}])
+            assert answer.error()[2] == f"messages[0].content[0].{place}"
         plain = await rooms.ask("POST", PATH, b"{}", {"content-type": "text/plain"})
         assert plain.error()[0] == 415
         assert (await rooms.ask("GET", PATH)).status == 405

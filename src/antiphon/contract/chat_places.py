@@ -37,6 +37,17 @@ _FIELDS = {
 }
 """Path in a create request → path in a chat body; the first that a path begins with counts."""
 
+_PART = re.compile(r"(\.content\[\d+\])\.(image_url|detail|filename|file_id|file_data)$")
+
+
+def _within_part(found: re.Match[str]) -> str:
+    """The path of a part's member, which has an object of its own in a chat body."""
+    part, member = found.groups()
+    if member in ("image_url", "detail"):
+        return f"{part}.image_url.{'url' if member == 'image_url' else member}"
+    return f"{part}.file.{member}"
+
+
 _ELEMENT = re.compile(r"(input|tools)\[(\d+)\]")
 
 
@@ -59,7 +70,7 @@ class Places(Struct, frozen=True):
         if element is not None:
             spots, number = self.items if element[1] == "input" else self.tools, int(element[2])
             if number < len(spots):
-                return spots[number].name(path[element.end() :])
+                return _PART.sub(_within_part, spots[number].name(path[element.end() :]))
         return _moved(path, {**self.fields, **_FIELDS})
 
     @contextmanager
