@@ -1,7 +1,11 @@
 """What is counted, as Prometheus reads it."""
 
+import ast
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
+import antiphon
 from antiphon.core.signals import (
     Fault,
     ModelChanged,
@@ -63,6 +67,23 @@ def test_what_others_say_makes_no_label_of_its_own() -> None:
     metrics(RequestEnded("req_1", "POST", "/v1/responses", 401, 0.1, None))
     found = {key: value for key, value in samples(metrics).items() if key[0] == "antiphon_refusals_total"}
     assert found == {("antiphon_refusals_total", "other"): 51}
+
+
+def test_every_refusal_of_our_own_has_its_label() -> None:
+    """Looked up in the code, so that a new one is not counted as somebody else's."""
+    codes = set()
+    for path in Path(antiphon.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
+                continue
+            status, code = (one.value if isinstance(one, ast.Constant) else None for one in node.args[:2])
+            if node.func.id in ("Problem", "UpstreamFault") and status in (401, 403, 429):
+                codes.add(code)
+    assert {"invalid_api_key", "rate_limit_exceeded", "origin_not_allowed"} <= codes
+    metrics = Metrics()
+    for code in codes:
+        metrics(RequestEnded("req_1", "POST", "/v1/responses", 403, 0.1, code))
+    assert {key[1] for key in samples(metrics) if key[0] == "antiphon_refusals_total"} == codes
 
 
 def test_upstreams_are_counted_by_name_and_model() -> None:

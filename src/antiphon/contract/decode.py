@@ -140,7 +140,7 @@ class Reader:
         for step in self._steps:
             step(asking)
         asked = self._asked(asking)
-        asked["settled"] = [path for path in SETTINGS if _given(asked, path)]
+        _settle(asked)
         for path, value in self._law.defaults.items():
             default(asked, path, value)
         for key, value in self._law.forced.items():
@@ -253,11 +253,16 @@ def read_item(value: dict[str, JSON], path: str) -> Item:
         raise _mismatch(error, path) from None
 
 
-def _given(asked: dict[str, JSON], path: str) -> bool:
-    """Whether the client said something of a setting, which has a dotted path."""
-    name, _, inner = path.partition(".")
-    found = asked.get(name)
-    return type(found) is dict and found.get(inner) is not None
+def _settle(asked: dict[str, JSON]) -> None:
+    """Note which of the settings the client gives itself that may also stand in what came before."""
+    if "reasoning" in asked or "text" in asked:
+        found = []
+        for path in SETTINGS:
+            name, _, inner = path.partition(".")
+            given = asked.get(name)
+            if type(given) is dict and given.get(inner) is not None:
+                found.append(path)
+        asked["settled"] = found
 
 
 def _tools(values: list[dict[str, JSON]]) -> list[Tool]:

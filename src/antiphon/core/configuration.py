@@ -47,6 +47,8 @@ def configure(request: Request, items: Iterable[Item]) -> bool:
     for item in items:
         if type(item) is Passed and item.type == KIND:
             found |= _said(item)
+    if not found:
+        return False
     for path in request.settled:
         found.pop(path, None)
     effort, form = (found.get(path) for path in SETTINGS)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import UNSET, Struct
 
 from antiphon.core.configuration import is_update
-from antiphon.core.items import JSON, InputText, Item, Message
+from antiphon.core.items import JSON, InputText, Item, Message, Passed
 from antiphon.core.offers import Choice, Offer, choose, offers
 from antiphon.core.request import ReasoningOptions, Request, Text, Tool, ToolChoice
 
@@ -93,7 +93,7 @@ def render(request: Request, seen: list[Item], *, max_output_tokens: int, said: 
     items: list[Item] = []
     if request.instructions:
         items.append(Message(role="system", content=[InputText(request.instructions)]))
-    items += [item for item in seen if not is_update(item)]
+    items += [item for item in seen if type(item) is not Passed or not is_update(item)]
     bound = (
         max_output_tokens if request.max_output_tokens is None else min(request.max_output_tokens, max_output_tokens)
     )
