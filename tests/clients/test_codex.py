@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.clients import node
 from tests.clients.packages import Unavailable
 from tests.clients.sdk import script
 from tests.clients.tee import Tee, tee
-from tests.served import Server, running
+from tests.served import Server, running, serving
 from tests.tools.test_pictures import PNG
 
 QUIET = ("analytics.enabled=false", "check_for_update_on_startup=false", "web_search='disabled'")
@@ -29,7 +30,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @dataclass(frozen=True)
 class Codex:
-    """The program, set up for a server. `transport` is http or websocket; `asked` is what it said."""
+    """The program, set up for a server. `transport` is http or websocket; `line` keeps what it said."""
 
     command: list[str]
     transport: str
@@ -37,16 +38,27 @@ class Codex:
     folder: Path
     line: Tee
     server: Server
+    key: dict[str, str]
 
     def run(self, *arguments: str) -> list[dict[str, Any]]:
         """What `codex exec` tells of a turn, event for event, where all went well and the server refused nothing."""
-        settings = [*QUIET, f"model_providers.antiphon.supports_websockets={str(self._sockets).lower()}"]
-        options = [option for setting in settings for option in ("-c", setting)]
         wrote = len(self.server.wrote())
+        code, events = self.ended(*arguments)
+        assert (code, events[-1]["type"]) == (0, "turn.completed"), events
+        assert '"code":"' not in self.server.wrote()[wrote:]
+        return events
+
+    def ended(self, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+        """What `codex exec` ends with, and what it tells of a turn, event for event."""
+        sockets = str(self.transport == "websocket").lower()
+        settings = [*QUIET, f"model_providers.antiphon.supports_websockets={sockets}"]
         done = subprocess.run(
-            [*self.command, "exec", *arguments, "--json", "--skip-git-repo-check", *options],
+            [
+                *(*self.command, "exec", *arguments, "--json", "--skip-git-repo-check"),
+                *(option for setting in settings for option in ("-c", setting)),
+            ],
             cwd=self.folder,
-            env=_environment(self.home),
+            env=_environment(self.home) | self.key,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -54,14 +66,8 @@ class Codex:
             check=False,
         )
         events = [json.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert events[-1]["type"] == "turn.completed"
-        assert '"code":"' not in self.server.wrote()[wrote:]
-        return events
-
-    @property
-    def _sockets(self) -> bool:
-        return self.transport == "websocket"
+        assert events, done.stderr
+        return done.returncode, events
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -69,6 +75,22 @@ def _environment(home: Path) -> dict[str, str]:
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE)
     local = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
     return {"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home)} | proxies | local
+
+
+@contextmanager
+def connected(
+    program: list[str], transport: str, server: Server, folder: Path, key: str | None = None
+) -> Iterator[Codex]:
+    """Codex as `antiphon connect codex --write` sets it up."""
+    home, work = folder / "home", folder / "work"
+    home.mkdir()
+    work.mkdir()
+    shown = {} if key is None else {"ANTIPHON_API_KEY": key}
+    with tee(server.port) as line, pytest.MonkeyPatch.context() as patch:
+        for name, value in {"CODEX_HOME": str(home), **shown}.items():
+            patch.setenv(name, value)
+        assert connect.run("codex", connect.Wanted(line.url), write=True, as_json=True) == 0
+        yield Codex(program, transport, home, work, line, server, shown)
 
 
 def items(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -107,11 +129,8 @@ def front(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def codex(
     request: pytest.FixtureRequest, program: list[str], server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Codex]:
-    home, folder = tmp_path_factory.mktemp("codex_home"), tmp_path_factory.mktemp("codex_folder")
-    with tee(server.port) as line, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CODEX_HOME", str(home))
-        assert connect.run("codex", connect.Wanted(line.url), write=True, as_json=True) == 0
-        yield Codex(program, request.param, home, folder, line, server)
+    with connected(program, request.param, server, tmp_path_factory.mktemp("codex")) as codex:
+        yield codex
 
 
 def test_a_text(codex: Codex) -> None:
@@ -207,3 +226,31 @@ def test_the_ways_it_has_with_models_that_it_knows(codex: Codex, front: Server, 
     events = codex.run(json.dumps({"turns": turns}), *ways)
     assert (codex.folder / file).read_text() == "quack\n"
     assert text(events).startswith("It says: ") and ("quack" in text(events) or f"A {file}" in text(events))
+
+
+@pytest.mark.parametrize("before", [[], [{"text": "So far."}]], ids=["at once", "in the middle"])
+def test_a_full_context_is_told_for_what_it_is(codex: Codex, before: list[Any]) -> None:
+    fault = {"status": 400, "code": "context_length_exceeded", "message": "Too long."}
+    code, events = codex.ended(script(*before, {"fail": fault}))
+    assert (code, events[-1]["type"]) == (1, "turn.failed")
+    assert "ran out of room in the model's context window" in events[-1]["error"]["message"]
+
+
+def test_a_key_is_shown_over_both(program: list[str], tmp_path: Path) -> None:
+    key = "sk-of-the-tests-0123456789"
+    with serving("scripted", tmp_path, "--admin-key", key) as server:
+        for transport in ("http", "websocket"):
+            folder = tmp_path / transport
+            folder.mkdir()
+            with connected(program, transport, server, folder, key) as codex:
+                assert text(codex.run("Hello.")) == "Hello."
+                assert key not in (codex.home / "config.toml").read_text()
+
+
+def test_without_websockets_it_falls_back_at_once(program: list[str], tmp_path: Path) -> None:
+    with serving("scripted", tmp_path, "--no-websocket") as server:
+        with connected(program, "websocket", server, tmp_path) as codex:
+            code, events = codex.ended("Hello.")
+        asked = [line for line in server.wrote().splitlines() if '"path":"/v1/responses"' in line]
+    assert (code, text(events)) == (0, "Hello.")
+    assert ['"status":426' in line for line in asked] == [True, False]

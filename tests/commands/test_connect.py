@@ -150,14 +150,19 @@ def test_what_stands_in_a_file_stays_and_is_copied_first(
             assert after["provider"]["antiphon"]["options"]["baseURL"] == server.url
 
 
-def test_a_file_that_cannot_be_merged_is_left_as_it_is(server: Server, ran: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "why"), [(b"// mine\n{}", "it is no JSON without comments"), (b'{"a": "\xff"}', "'utf-8' codec")]
+)
+def test_a_file_that_cannot_be_merged_is_left_as_it_is(
+    server: Server, ran: Run, tmp_path: Path, before: bytes, why: str
+) -> None:
     file = tmp_path / FILES["opencode"]
     file.parent.mkdir()
-    file.write_text("// mine\n{}", encoding="utf-8")
+    file.write_bytes(before)
     told = ran("opencode", "--url", server.url, "--write")
     assert told.returncode == 1
-    assert told.stderr.startswith(f"antiphon: {file} is left as it is: it is no JSON without comments")
-    assert file.read_text(encoding="utf-8") == "// mine\n{}" and len(list(file.parent.iterdir())) == 1
+    assert told.stderr.startswith(f"antiphon: {file} is left as it is: {why}")
+    assert file.read_bytes() == before and len(list(file.parent.iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", connect.known())

@@ -78,6 +78,11 @@ def test_toml_from_nothing() -> None:
     )
 
 
+def test_toml_is_read_line_by_line_as_toml_has_lines() -> None:
+    text = '# a\u2028model = "mine"\nother = "x"\n'
+    assert toml(text, {"model": "m"}) == f'{text}model = "m"\n'
+
+
 @pytest.mark.parametrize(
     "text",
     [

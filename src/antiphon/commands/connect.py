@@ -130,7 +130,7 @@ def connect(name: str, aim: Aim, *, write: bool, as_json: bool) -> int:
         return _failed(f"{client.title} has no file of settings: take what `antiphon connect {name}` prints.")
     try:
         told = _own(name, client, aim, write=write) if client.file else _printed(name, client, aim)
-    except (merging.Unmergeable, OSError) as fault:
+    except (merging.Unmergeable, OSError, UnicodeDecodeError) as fault:
         path = _OWN[client.file].path(os.environ)
         return _failed(f"{path} is left as it is: {fault}. Add what `antiphon connect {name}` prints yourself.")
     if as_json:

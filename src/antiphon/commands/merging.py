@@ -27,7 +27,7 @@ def toml(text: str, wanted: Tree) -> str:
     A plain value is a key of the top level, a tree is one table, named by its path (`a.b`). Raises `Unmergeable`.
     """
     before = _toml_read(text)
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []
     for name, value in wanted.items():
         lines = _table_put(lines, name, value) if isinstance(value, Mapping) else _key_put(lines, name, value)
     after = "\n".join(lines) + "\n"
