@@ -175,6 +175,29 @@ async def test_it_is_nothing_to_be_read(server: Rooms) -> None:
     assert counted.json()["input_tokens"] == 1
 
 
+@pytest.mark.parametrize(
+    ("item", "param"),
+    [
+        ({"type": "openai:configuration_update", "reasoning": {"effort": "a lot"}}, "input[0].reasoning.effort"),
+        ({"type": "openai:configuration_update", "text": {"format": [1]}}, "input[0].text.format"),
+        ({"type": "openai:configuration_update", "text": 7}, "input[0].text"),
+        ({"type": "openai:mcp_approval_response", "approval_request_id": ["mcpr_1"]}, "input"),
+    ],
+)
+async def test_under_a_slug_what_is_none_is_refused_too(server: Rooms, item: Any, param: str) -> None:
+    body = {"model": "scripted", "input": [item, HI]}
+    answer = await server.ask("POST", "/openresponses/v1/responses", body)
+    assert (answer.status, answer.json()["error"]["param"]) == (400, param)
+
+
+async def test_under_a_slug_it_holds_as_well(server: Rooms) -> None:
+    body = {"model": "scripted", "input": [UPDATE | {"type": "openai:configuration_update"}, HI]}
+    made = (await server.ask("POST", "/openresponses/v1/responses", body)).json()
+    assert settings(await server.made("hi", previous_response_id=made["id"])) == SET
+    listed = await server.ask("GET", f"/openresponses/v1/responses/{made['id']}/input_items?order=asc")
+    assert listed.json()["data"][0]["type"] == "openai:configuration_update"
+
+
 class Formal(ScriptedModel):
     """A model that has to read a schema, too."""
 

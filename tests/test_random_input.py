@@ -25,7 +25,12 @@ KINDS = [
     "item_reference",
     "compaction",
     "web_search_call",
+    "configuration_update",
+    "mcp_approval_request",
+    "mcp_approval_response",
     "acme:thing",
+    "openai:configuration_update",
+    "openai:mcp_approval_response",
     "unheard_of",
 ]
 PARTS = ["input_text", "output_text", "refusal", "input_image", "input_file", "summary_text", "reasoning_text", "text"]

@@ -25,8 +25,8 @@ from antiphon.contract.fields import (
     without_nulls,
 )
 from antiphon.contract.law import Law, Move
+from antiphon.core import configuration
 from antiphon.core.compaction import take_trigger
-from antiphon.core.configuration import KIND, SETTINGS, configure
 from antiphon.core.items import JSON, KNOWN_TYPES, InputText, Item, Message, item_from_json
 from antiphon.core.problems import Problem
 from antiphon.core.request import (
@@ -163,7 +163,7 @@ class Reader:
         except msgspec.ValidationError as error:
             raise _mismatch(error, "") from None
         take_trigger(request)
-        configure(request, request.input)
+        configuration.configure(request, request.input)
         check_together(request)
         return request
 
@@ -245,9 +245,10 @@ def read_item(value: dict[str, JSON], path: str) -> Item:
         kind = value["type"] = "message" if value.get("role") is not None else "item_reference"
     if value.get("status") == "failed" and kind in KNOWN_TYPES:
         value["status"] = "incomplete"
-    if kind == KIND:
-        _flat_format(value)
     try:
+        if kind == configuration.KIND:
+            _flat_format(value)
+            configuration.read(value)  # under a slug no schema has looked at it
         return item_from_json(value)
     except msgspec.ValidationError as error:
         raise _mismatch(error, path) from None
@@ -257,7 +258,7 @@ def _settle(asked: dict[str, JSON]) -> None:
     """Note which of the settings the client gives itself that may also stand in what came before."""
     if "reasoning" in asked or "text" in asked:
         found = []
-        for path in SETTINGS:
+        for path in configuration.SETTINGS:
             name, _, inner = path.partition(".")
             given = asked.get(name)
             if type(given) is dict and given.get(inner) is not None:

@@ -4,13 +4,14 @@ Knows nothing of where the items come from, nor of what a model makes of a setti
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from antiphon.core.items import Item, Passed
+from antiphon.core.items import JSON, Item, Passed
 from antiphon.core.request import Effort, Format, Request
 
 KIND = "configuration_update"
@@ -46,7 +47,8 @@ def configure(request: Request, items: Iterable[Item]) -> bool:
     found: dict[str, Any] = {}
     for item in items:
         if type(item) is Passed and item.type == KIND:
-            found |= _said(item)
+            with suppress(msgspec.ValidationError):  # kept before updates counted, when nobody looked at it
+                found |= read(item.value)
     if not found:
         return False
     for path in request.settled:
@@ -60,10 +62,8 @@ def configure(request: Request, items: Iterable[Item]) -> bool:
     return (request.reasoning, request.text) != before
 
 
-def _said(item: Passed) -> dict[str, Any]:
-    try:
-        update = msgspec.convert(item.value, _Update)
-    except msgspec.ValidationError:  # none that was taken by a contract since updates count
-        return {}
+def read(value: JSON) -> dict[str, Any]:
+    """What an update sets, by the paths in `SETTINGS`. Raises `msgspec.ValidationError` where it is none."""
+    update = msgspec.convert(value, _Update)
     values = (update.reasoning and update.reasoning.effort, update.text and update.text.format)
     return {path: value for path, value in zip(SETTINGS, values, strict=True) if value is not None}

@@ -36,9 +36,9 @@ def check_pairs(items: Iterable[Item]) -> None:
         elif isinstance(item, Passed) and item.type == "mcp_approval_request":
             requests.add(str(item.id))
         elif isinstance(item, Passed) and item.type == "mcp_approval_response":
-            answered = item.value.get("approval_request_id")
+            answered = str(item.value.get("approval_request_id"))
             if answered not in requests:
-                raise _fault(f"No approval request found with id '{str(answered)[:64]}'.")
+                raise _fault(f"No approval request found with id '{answered[:64]}'.")
     for call_id in open_calls:
         raise _fault(f"No tool output found for function call {call_id[:64]}.")
 
