@@ -36,7 +36,9 @@ def test_a_packed_body_counts_as_large_as_it_is_inflated(lasting_server: Server)
     )
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(BODY)[:-4], gzip.compress(BODY) + b"x"])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(BODY)[:-4], gzip.compress(BODY) + b"x"], ids=["none", "cut", "more"]
+)
 def test_a_packed_body_that_is_broken_is_a_400(lasting_server: Server, data: bytes) -> None:
     assert refused(post(lasting_server, data, {"Content-Encoding": "gzip"})) == (400, "invalid_value", None)
 

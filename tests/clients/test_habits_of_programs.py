@@ -103,6 +103,7 @@ def test_codex_known_models_patch_files_and_search_tools(lasting_server: Server)
     given = {"type": "tool_search_output", "call_id": found["call_id"], "tools": [{**SHELL, "name": "mail"}]}
     body = codex(script({"call": {"name": "mail", "arguments": {"city": "x"}}}), **more)
     body["input"][1:1] = [found, given]
+    body["tool_choice"] = {"type": "function", "name": "mail"}  # which is there because the search has found it
     answer = post(lasting_server, body, CODEX_HEADERS)
     assert check_stream(parse_sse(answer.body))["output"][0]["name"] == "mail"
 
@@ -114,7 +115,7 @@ def test_codex_code_mode_brings_its_tools_as_an_item(lasting_server: Server) -> 
     body = codex(script({"custom": {"name": "exec", "namespace": "functions", "input": "ls()"}}))
     del body["tools"]
     body["input"].insert(0, brought)
-    answer = post(lasting_server, body, CODEX_HEADERS)
+    answer = post(lasting_server, body | {"tool_choice": {"type": "custom", "name": "exec"}}, CODEX_HEADERS)
     (ran,) = check_stream(parse_sse(answer.body))["output"]
     assert (ran["type"], ran["namespace"], ran["name"], ran["input"]) == (
         "custom_tool_call",
