@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict, Env, Toml
+from cyclopts.validators import Number
 
 from antiphon import __version__, cli_accounts
 from antiphon.settings import FILE, TABLES, Place, Reach, Settings
@@ -138,7 +139,7 @@ def connect(
     *,
     url: str = "http://127.0.0.1:8484/v1",
     model: str | None = None,
-    context: int | None = None,
+    context: Annotated[int | None, Parameter(validator=Number(gte=1024))] = None,
     write: Json = False,
     json: Json = False,
 ) -> None:

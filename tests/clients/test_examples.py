@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from antiphon.commands import connect
 from antiphon.models import catalogue
 from tests.clients import node, venv
 from tests.clients.packages import Unavailable
@@ -93,6 +94,23 @@ def test_codex(server: Server, tmp_path: Path) -> None:
     )
     assert told.startswith("It says: ") and "quack" in told
     assert (tmp_path / "duck.txt").read_text() == "quack\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("openai-node", node.OPENAI), pytest.param("ai-sdk", node.AI_SDK, marks=pytest.mark.soak)],
+)
+def test_clients_do_what_connect_prints_in_node(server: Server, name: str, packages: tuple[str, ...]) -> None:
+    told = connect.printed(name, connect.Aim(server.url, server.model, keyed=False))
+    assert had(lambda: node.find(packages)).run(told.text, **told.environment) == "Say hello.\n"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["agents", "langchain"])
+def test_clients_do_what_connect_prints_in_python(server: Server, tmp_path: Path, name: str) -> None:
+    told = connect.printed(name, connect.Aim(server.url, server.model, keyed=False))
+    command: list[object] = [had(lambda: venv.python(name)), "-c", told.text]
+    assert ran(server, tmp_path, command, **told.environment) == "Say hello.\n"
 
 
 @pytest.mark.soak

@@ -75,6 +75,11 @@ def test_alone_it_lists_the_clients(ran: Run, tmp_path: Path) -> None:
     assert as_json["opencode"]["file"] == str(tmp_path / FILES["opencode"])
 
 
+def test_its_help_names_the_clients(ran: Run) -> None:
+    told = ran("--help").stdout
+    assert [name for name in connect.known() if name not in told] == []
+
+
 @pytest.mark.parametrize("name", ["openai-python", "openai-node", "agents", "ai-sdk", "langchain"])
 def test_an_sdk_gets_variables_and_a_few_lines(server: Server, ran: Run, tmp_path: Path, name: str) -> None:
     told = ran(name, "--url", server.url)
@@ -194,6 +199,7 @@ def test_what_cannot_be_done_is_told(server: Server, keyed: Server, ran: Run, tm
         (("emacs", "--url", server.url), "there is no client 'emacs'. There are: codex, "),
         (("codex", "--url", server.url, "--model", "x"), f"{server.url} has no model 'x'. It has: scripted."),
         (("langchain", "--url", server.url, "--write"), "LangChain has no file of settings: take what "),
+        (("codex", "--url", server.url.removesuffix("/v1")), "There is nothing at '/models'. Most base URLs"),
         (("codex", "--url", nobody), f"no answer from {nobody}: [Errno"),
         (("codex", "--url", keyed.url), "This server needs an API key."),
     ]:

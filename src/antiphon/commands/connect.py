@@ -129,7 +129,7 @@ def connect(name: str, aim: Aim, *, write: bool, as_json: bool) -> int:
     if write and not client.file:
         return _failed(f"{client.title} has no file of settings: take what `antiphon connect {name}` prints.")
     try:
-        told = _own(name, client, aim, write=write) if client.file else _printed(name, client, aim)
+        told = _own(name, client, aim, write=write) if client.file else printed(name, aim)
     except (merging.Unmergeable, OSError, UnicodeDecodeError) as fault:
         path = _OWN[client.file].path(os.environ)
         return _failed(f"{path} is left as it is: {fault}. Add what `antiphon connect {name}` prints yourself.")
@@ -151,9 +151,12 @@ def aimed(wanted: Wanted) -> Aim:
         names, keyed = Client(url).models(), False
     except Refused as refusal:
         key = os.environ.get(KEY)
-        if refusal.status != 401 or (key is None and model is None):
-            hint = f" Set {KEY}, or name the model with --model." if refusal.status == 401 else ""
-            raise Trouble(f"{refusal}{hint}") from refusal
+        if refusal.status == 404:
+            raise Trouble(f"{refusal} Most base URLs end in /v1.") from refusal
+        if refusal.status != 401:
+            raise
+        if key is None and model is None:
+            raise Trouble(f"{refusal} Set {KEY}, or name the model with --model.") from refusal
         names, keyed = Client(url, key).models() if key is not None else [], True
     except Trouble as trouble:
         if model is None:
@@ -167,8 +170,9 @@ def aimed(wanted: Wanted) -> Aim:
     return Aim(url, model or names[0], keyed, wanted.context)
 
 
-def _printed(name: str, client: Known, aim: Aim) -> Told:
+def printed(name: str, aim: Aim) -> Told:
     """What is told of a client that has variables and a few lines of a program."""
+    client = known()[name]
     text = Template(client.text.lstrip("\n")).substitute(url=json.dumps(aim.url), model=json.dumps(aim.model))
     key = f"${KEY}" if aim.keyed else NO_KEY
     environment = {"OPENAI_BASE_URL": aim.url, "OPENAI_API_KEY": key} | client.environment
