@@ -15,7 +15,7 @@ def template(**fields: Any) -> Template:
 
 
 def made(fields: dict[str, Any], given: dict[str, Any], **body: Any) -> dict[str, Any]:
-    return filled(template(**fields), body, given)
+    return filled(template(**fields), body, given, most=10_000)
 
 
 def test_texts_are_filled_in_wherever_they_stand() -> None:
@@ -63,7 +63,7 @@ def test_the_request_s_own_fields_count_more_and_its_input_comes_behind() -> Non
 
 def test_what_is_kept_does_not_change() -> None:
     kept = template(input=[{"role": "user", "content": [{"type": "input_text", "text": "{{a}}"}]}])
-    assert filled(kept, {}, {"a": "x"}) != filled(kept, {}, {"a": "y"})
+    assert filled(kept, {}, {"a": "x"}, most=100) != filled(kept, {}, {"a": "y"}, most=100)
     assert variables(kept.fields) == ["a"]
 
 
@@ -76,6 +76,9 @@ def test_what_is_kept_does_not_change() -> None:
         ({"a": 3}, "invalid_type", "a"),
         ({"a": {"type": "refusal"}}, "invalid_type", "a"),
         ({"a": PICTURE}, "invalid_type", "a"),
+        ({"a": {"type": "input_text", "text": 5}}, "invalid_type", "a"),
+        ({"a": {"type": "input_text"}}, "invalid_type", "a"),
+        ({"a": "x", "b" * 70: "y"}, "invalid_value", "b" * 64 + "…"),
     ],
 )
 def test_variables_that_do_not_fit(given: dict[str, Any], code: str, param: str) -> None:
@@ -83,3 +86,54 @@ def test_variables_that_do_not_fit(given: dict[str, Any], code: str, param: str)
         made({"instructions": "{{a}}"}, given)
     problem = caught.value
     assert (problem.status, problem.code, problem.param) == (400, code, f"prompt.variables.{param}")
+
+
+def test_a_long_name_is_a_name_whole() -> None:
+    name = "n" * 70
+    assert made({"instructions": f"{{{{{name}}}}}"}, {name: "x"})["instructions"] == "x"
+    with pytest.raises(Problem) as caught:  # the first letters of which are one
+        made({"instructions": f"{{{{{name[:64]}}}}}"}, {name[:64]: "x", name: "y"})
+    assert caught.value.param == f"prompt.variables.{name[:64]}…"
+
+
+def test_of_many_variables_a_refusal_names_some() -> None:
+    names = [f"v{number}" for number in range(20)]
+    with pytest.raises(Problem, match=r"'v15', and 4 more\.$"):
+        made({"instructions": " ".join(f"{{{{{name}}}}}" for name in names)}, dict.fromkeys([*names, "w"], "x"))
+
+
+LETTERS = "x" * 4000
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [
+        ({"instructions": "{{a}}{{a}}{{a}}"}, LETTERS),
+        ({"input": "{{a}}{{a}}{{a}}"}, LETTERS),
+        ({"input": "{{a}}{{a}}{{a}}"}, PICTURE | {"image_url": LETTERS}),
+        (
+            {
+                "input": [
+                    {"role": "user", "content": [{"type": "input_text", "text": "{{a}} {{a}} {{a}}", "k": LETTERS}]}
+                ]
+            },
+            PICTURE,
+        ),
+    ],
+    ids=["instructions", "text", "pictures", "what stands beside a text"],
+)
+def test_a_small_prompt_does_not_become_a_huge_request(fields: dict[str, Any], value: Any) -> None:
+    with pytest.raises(Problem) as caught:
+        made(fields, {"a": value})
+    assert (caught.value.status, caught.value.code) == (413, "request_too_large")
+    assert caught.value.param == "prompt.variables"
+
+
+def test_what_the_request_says_itself_is_not_filled_in() -> None:
+    assert made({"instructions": "{{a}}" * 9}, {"a": LETTERS}, instructions="own")["instructions"] == "own"
+
+
+def test_many_places_become_one_part() -> None:
+    fields = {"input": [{"role": "user", "content": [{"type": "input_text", "text": "{{a}}-" * 30}, PICTURE]}]}
+    content = made(fields, {"a": "y"})["input"][0]["content"]
+    assert content == [{"type": "input_text", "text": "y-" * 30}, PICTURE]

@@ -109,7 +109,7 @@ async def with_prompt(house: House, exchange: Exchange, body: JSON) -> JSON:
     except msgspec.ValidationError:
         return body  # none, or one that the contract refuses
     template = await _found(house, exchange, named.id, named.version, "prompt.version")
-    whole = filled(template, body, named.variables or {})
+    whole = filled(template, body, named.variables or {}, most=house.max_body)
     whole["prompt"] = {"id": template.id, "version": str(template.version), "variables": named.variables or {}}
     return whole
 
