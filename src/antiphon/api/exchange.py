@@ -141,8 +141,8 @@ class Exchange:
     async def body(self, limit: int) -> bytes:
         """The request's body, inflated where the client has packed it.
 
-        Raises `Problem` 413 when it has more than `limit` bytes (inflated), 415 for another packing than is taken, 400
-        for a broken one, 499 when the client left.
+        Raises `Problem` 413 when it has more than `limit` bytes (packed or inflated), 415 for another packing than is
+        taken, 400 for a broken one, 499 when the client left.
         """
         encoding = self.header(b"content-encoding")
         inflater = None if encoding is None else _inflater(encoding, limit)
@@ -159,7 +159,7 @@ class Exchange:
             if inflater is not None:
                 piece = inflater.feed(piece)
             size += len(piece)
-            if size > limit:
+            if size > limit or (inflater is not None and inflater.full):
                 raise _too_large(limit)
             pieces.append(piece)
             if not message.get("more_body", False):

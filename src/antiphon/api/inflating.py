@@ -10,6 +10,9 @@ from antiphon.core.problems import Problem
 PACKED = ("gzip", "deflate")
 """The encodings that are taken."""
 
+_SLICE = 4096
+"""Bytes that are inflated at once."""
+
 _ALIKE = {"x-gzip": "gzip"}
 
 
@@ -22,17 +25,25 @@ def packings(encoding: str) -> list[str]:
 class Inflater:
     """Inflates gzip and zlib, of which there may be several in a row, to at most `most` bytes in all.
 
-    `full` says that there is more, which is not given.
+    `full` says that there is more, which is not given; what is packed may have no more bytes either, since members
+    that hold nothing could follow one another without end.
     """
 
     def __init__(self, most: int) -> None:
         self.full = False
         self._left = most
+        self._packed_left = most
         self._stream = zlib.decompressobj(47)  # 47: whichever of the two it is
         self._begun = False
 
     def feed(self, data: bytes) -> bytes:
         """What comes of `data`. Raises `Problem` 400 where it is broken."""
+        self._packed_left -= len(data)
+        self.full = self.full or self._packed_left < 0
+        # In slices, since behind every member what is left of one is copied.
+        return b"".join([self._inflate(data[place : place + _SLICE]) for place in range(0, len(data), _SLICE)])
+
+    def _inflate(self, data: bytes) -> bytes:
         found = []
         while data and not self.full:
             if self._stream.eof:
