@@ -5,7 +5,7 @@ import json
 import pytest
 
 from antiphon.contract.contract import load
-from antiphon.contract.faults import MOST_FAULTS, Refused, param, shown
+from antiphon.contract.faults import FEW, MOST_FAULTS, Refused, param, shown
 
 
 def refused(**fields: object) -> Refused:
@@ -78,3 +78,17 @@ def test_values_are_shown_short() -> None:
     assert shown(10**100) == "a number of 101 digits"
     values: list[object] = [True, None, 1.5, [1], {}]
     assert [shown(value) for value in values] == ["true", "null", "1.5", "an array", "an object"]
+
+
+def test_what_is_wrong_all_over_is_told_of_its_first_fault() -> None:
+    many = [5] * (FEW + 1)
+    problem = refused(input=many)
+    assert ([param(fault.path) for fault in problem.faults], problem.code) == (["input[0]"], "invalid_type")
+    with pytest.raises(Refused) as found:
+        load("openai").chat.take({"model": "m", "messages": many})
+    assert [param(fault.path) for fault in found.value.faults] == ["messages[0]"]
+
+
+def test_a_long_history_with_one_fault_is_told_of_it() -> None:
+    items: list[object] = [{"role": "user", "content": "x"}] * FEW
+    assert refused(input=[*items, {"role": "no", "content": "x"}]).param == f"input[{FEW}].role"

@@ -222,7 +222,7 @@ def _read(kind: str, body: bytes, struct: type[T]) -> T:
     value = parse(body)
     schema, validator = _compiled(kind)
     if not validator.is_valid(value):
-        raise refused(validator.iter_errors(value), schema)
+        raise refused(validator, value, schema)
     return msgspec.convert(value, struct, strict=False)
 
 

@@ -114,7 +114,7 @@ class ChatReader:
     def take(self, body: JSON) -> ChatAsk:
         """What a decoded body asks; it is used up. Raises `Problem` 400, which names what is wrong as the body does."""
         if not self._validator.is_valid(body):
-            raise reworded(refused(self._validator.iter_errors(body), self._schema), self._law.words)
+            raise reworded(refused(self._validator, body, self._schema), self._law.words)
         given = without_nulls(body)
         _check_answerable(given)
         told = Told(given["messages"])

@@ -41,7 +41,7 @@ def _read(kind: str, body: bytes) -> Body:
     value = parse(body)
     schema, validator = _compiled(kind)
     if not validator.is_valid(value):
-        raise refused(validator.iter_errors(value), schema)
+        raise refused(validator, value, schema)
     given = value.get("items") or []
     for item in given:
         if isinstance(item.get("type"), str):

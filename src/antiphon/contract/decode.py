@@ -117,7 +117,7 @@ class Reader:
     def take(self, value: JSON) -> Request:
         """As `read`, for a body that is decoded already; it is used up."""
         if not self._validator.is_valid(value):
-            raise reworded(refused(self._validator.iter_errors(value), self._schema), self._law.words)
+            raise reworded(refused(self._validator, value, self._schema), self._law.words)
         return self._request(value)
 
     def measure(self, body: bytes, model: str) -> Request:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from jsonschema_rs import ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,6 +19,9 @@ from antiphon.core.problems import Problem
 
 MOST_FAULTS = 32
 """A request that is wrong in more places than this is told of the first ones."""
+
+FEW = 10_000
+"""A request that has more members than this is told of its first fault alone."""
 
 LONGEST_SHOWN = 64
 """Characters of a value, or of a key in a path, that are shown; what is longer is masked."""
@@ -55,15 +58,41 @@ class Refused(Problem):
         self.faults = tuple(faults)
 
 
-def refused(errors: Iterable[ValidationError], schema: dict[str, JSON]) -> Refused:
-    """The refusal for what a validator of `schema` found: outermost faults first, one a path."""
+def refused(validator: Draft202012Validator, value: JSON, schema: dict[str, JSON]) -> Refused:
+    """The refusal for what a validator of `schema` finds: outermost faults first, one a path. `value` must not be
+    valid."""
     faults: dict[Path, Fault] = {}
-    for error in islice(errors, MOST_FAULTS):
+    for error in _errors(validator, value):
         found = fault(error, schema)
         known = faults.get(found.path)
         if known is None or found.code in FIRST_OF_A_PATH:
             faults[found.path] = found
     return Refused(sorted(faults.values(), key=lambda each: len(each.path)))
+
+
+def _errors(validator: Draft202012Validator, value: JSON) -> list[ValidationError]:
+    """What is wrong: of a large value the first thing alone, since a validator that looks for all of them finds as
+    many as a body has bytes, and takes minutes."""
+    if _has_few(value):
+        return list(islice(validator.iter_errors(value), MOST_FAULTS))
+    try:
+        validator.validate(value)
+    except ValidationError as error:
+        return [error]
+    raise AssertionError("what is refused has a fault")
+
+
+def _has_few(value: JSON) -> bool:
+    """Whether there are at most `FEW` members in a value, however deep."""
+    count, open_places = 0, [value]
+    while open_places:
+        place = open_places.pop()
+        members = place.values() if type(place) is dict else place if type(place) is list else ()
+        count += len(members)
+        if count > FEW:
+            return False
+        open_places.extend(members)
+    return True
 
 
 def reworded(refusal: Refused, words: Sequence[Words]) -> Refused:
