@@ -126,6 +126,12 @@ def test_a_call_as_it_was_before_there_were_tools() -> None:
     assert "function_call" not in message(d.TextDelta("a"), ask=OLD)
 
 
+def test_a_free_form_call_has_no_older_form() -> None:
+    found = message(*CALLS[3:], *CALLS[:3], ask=OLD)
+    assert found["tool_calls"] == [{"type": "custom", "id": "call_b", "custom": {"name": "g", "input": "in"}}]
+    assert "function_call" not in found
+
+
 def test_log_probabilities() -> None:
     token = Logprob("a", -0.5, [97], [TopLogprob("b", -1.0, [98])])
     assert told(said(d.TextDelta("a", [token])))["choices"][0]["logprobs"] == {

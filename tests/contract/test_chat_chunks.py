@@ -91,6 +91,12 @@ def test_calls_as_they_were_before_there_were_tools() -> None:
     assert chunks[-1]["choices"][0]["finish_reason"] == "function_call"
 
 
+def test_a_free_form_call_has_no_older_form() -> None:
+    found = joined(spoken(*CALLS[3:], *CALLS[:3], ask=OLD))["choices"][0]["message"]
+    assert [call["custom"]["name"] for call in found["tool_calls"]] == ["g"]
+    assert "function_call" not in found
+
+
 def test_a_refusal() -> None:
     assert deltas_of(spoken(d.RefusalDelta("No.")))[1] == {"refusal": "No."}
 

@@ -291,6 +291,8 @@ def _message(
 
 
 def _in_the_old_form(message: ChatMessage, call: ChatFunctionCall | ChatCustomCall) -> ChatMessage:
-    """The message with its one call where it stood before there were tools."""
-    assert isinstance(call, ChatFunctionCall), "who gave no tools has no free-form ones"
+    """The message with its one call where it stood before there were tools; that form has no free-form calls, which
+    a model may make all the same."""
+    if isinstance(call, ChatCustomCall):
+        return replace(message, tool_calls=[call])
     return replace(message, tool_calls=UNSET, function_call=call.function)

@@ -167,9 +167,11 @@ class Chunks:
 
     def _call(self, output_index: int, **piece: Any) -> list[ChatChunk]:
         index = self._calls.setdefault(output_index, len(self._calls))
-        if not self._ask.deprecated:
-            return [self._chunk(ChatDelta(tool_calls=[CallPiece(index=index, **piece)]))]
-        return [] if index else [self._chunk(ChatDelta(function_call=piece["function"]))]  # it has room for one
+        if self._ask.deprecated and index:
+            return []  # it has room for one
+        if self._ask.deprecated and "function" in piece:
+            return [self._chunk(ChatDelta(function_call=piece["function"]))]
+        return [self._chunk(ChatDelta(tool_calls=[CallPiece(index=index, **piece)]))]
 
     def _chunk(self, delta: ChatDelta, logprobs: ChatLogprobs | None = None, finish: Finish | None = None) -> ChatChunk:
         return self._framed([ChunkChoice(0, delta, logprobs, finish)], None)
