@@ -56,6 +56,12 @@ def test_words_lose_nothing(text: str) -> None:
     assert "".join(words(text)) == text
 
 
+def test_a_text_of_blanks_is_one_word_however_long() -> None:
+    blanks = " \n" * 500_000  # looking for a word at each of them would take hours
+    assert words(blanks) == [blanks]
+    assert words("") == []
+
+
 async def test_every_kind_of_step() -> None:
     steps = [
         {"reasoning": "r s"},

@@ -108,8 +108,10 @@ class Script(Struct):
 
 def words(text: str) -> list[str]:
     """The tokens of `text`: words, each with the white space before it."""
+    if not text.strip():
+        return [text] if text else []  # the expression would look for a word from every blank on
     found: list[str] = _WORD.findall(text)
-    return found if found or not text else [text]
+    return found
 
 
 def text_of(item: Item) -> str:
