@@ -94,6 +94,15 @@ async def test_what_only_a_connection_knows_comes_before_the_project() -> None:
     assert isinstance(item, Message) and item.content == [InputText("of the project")]
 
 
+async def test_one_item_that_is_named_often_does_not_become_a_huge_input() -> None:
+    store = MemoryStore()
+    await turn(store, [user("x" * 2**20, "msg_a")])
+    often = context.LARGEST // 2**20
+    assert len(await context.resolve(store, P, asking(*[ItemReference(id="msg_a")] * (often - 1)))) == often - 1
+    request = asking(*[ItemReference(id="msg_a")] * often)
+    assert await refused(store, request) == (413, "request_too_large", f"input[{often - 1}].id")
+
+
 def test_every_item_has_an_id_and_the_clients_own_stay() -> None:
     mine = user("a", "msg_mine")
     search = Passed({"type": "acme:oracle_call", "status": "completed"})

@@ -11,7 +11,11 @@ from antiphon.core.pairing import check_pairs
 from antiphon.core.ports import Store
 from antiphon.core.problems import Problem
 from antiphon.core.request import Request
+from antiphon.core.wire import pack
 from antiphon.runs.ids import new_id
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of what the item references of one request bring."""
 
 
 async def history(store: Store, project: str, request: Request) -> list[Item]:
@@ -41,20 +45,31 @@ async def resolve(store: Store, project: str, request: Request, local: list[Item
     """The request's input with references replaced by the items that they stand for.
 
     `local` is what stands before the input where only a connection knows it (`Run.local`). Raises `Problem` 404 for
-    a reference to nothing.
+    a reference to nothing, 413 where they bring more than `LARGEST` bytes: one item may be named any number of times.
     """
     within = request.previous_response_id if local is None else None
     if not any(isinstance(item, ItemReference) for item in request.input):
         return request.input
+    known: dict[str, Item | None] = {item.id: item for item in local or [] if isinstance(item.id, str)}
+    sizes: dict[str, int] = {}
     found: list[Item] = []
+    left = LARGEST
     for place, item in enumerate(request.input):
         if not isinstance(item, ItemReference):
             found.append(item)
             continue
-        known = _newest(local or [], item.id) or await store.item(project, item.id, within)
-        if known is None:
+        if item.id not in known:
+            known[item.id] = await store.item(project, item.id, within)
+        meant = known[item.id]
+        if meant is None:
             raise Problem(404, None, f"Item with id '{item.id[:80]}' not found.", param=f"input[{place}].id")
-        found.append(known)
+        if item.id not in sizes:
+            sizes[item.id] = len(pack(meant))
+        left -= sizes[item.id]
+        if left < 0:
+            message = f"The items that are referred to have more than {LARGEST} bytes together, the most that is taken."
+            raise Problem(413, "request_too_large", message, param=f"input[{place}].id")
+        found.append(meant)
     return found
 
 
@@ -85,10 +100,6 @@ async def _after(store: Store, project: str, response_id: str) -> list[Item]:
             param="previous_response_id",
         )
     return await store.history(project, response_id) or []
-
-
-def _newest(items: list[Item], item_id: str) -> Item | None:
-    return next((item for item in reversed(items) if item.id == item_id), None)
 
 
 def _named(item: Item) -> Item:
