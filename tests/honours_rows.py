@@ -66,7 +66,7 @@ def hosted(kind: str, **more: Any) -> dict[str, h.Row]:
     """A tool that a server runs: offered beside another, and forced."""
     tool = {"type": kind, **more}
     return {
-        kind: h.Row(tools(TELL, tool, choice="none", bound=12), h.answered, h.no_call),
+        kind: h.Row(tools(TELL, tool, choice="none", bound=8), h.answered, h.no_call),
         f"{kind}, forced": h.Row(tools(TELL, tool, choice={"type": kind, "server_label": "s"}), h.answered),
     }
 
