@@ -156,7 +156,16 @@ def test_what_stands_in_a_file_stays_and_is_copied_first(
 
 
 @pytest.mark.parametrize(
-    ("before", "why"), [(b"// mine\n{}", "it is no JSON without comments"), (b'{"a": "\xff"}', "'utf-8' codec")]
+    ("before", "why"),
+    [
+        (b"// mine\n{}", "it is no JSON without comments"),
+        (b'{"a": "\xff"}', "'utf-8' codec"),
+        (b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "it is nested too deeply"),
+        (b'{"a": "\\ud800"}', "it holds what can't be written again"),
+        (b'{"a": 1e999}', "it holds what can't be written again"),
+        (b'{"a": {"b": 1, "b": 2}}', "an object in it has a key twice"),
+    ],
+    ids=["comments", "encoding", "depth", "surrogate", "infinity", "twice"],
 )
 def test_a_file_that_cannot_be_merged_is_left_as_it_is(
     server: Server, ran: Run, tmp_path: Path, before: bytes, why: str
@@ -168,6 +177,38 @@ def test_a_file_that_cannot_be_merged_is_left_as_it_is(
     assert told.returncode == 1
     assert told.stderr.startswith(f"antiphon: {file} is left as it is: {why}")
     assert file.read_bytes() == before and len(list(file.parent.iterdir())) == 1
+
+
+def test_toml_that_is_nested_too_deeply_is_left_as_it_is(server: Server, ran: Run, tmp_path: Path) -> None:
+    file = tmp_path / FILES["codex"]
+    file.parent.mkdir()
+    file.write_text("a = " + "[" * 50_000, encoding="utf-8")
+    told = ran("codex", "--url", server.url, "--write")
+    assert (told.returncode, "it is nested too deeply" in told.stderr) == (1, True)
+
+
+def test_what_is_no_plain_file_is_left_as_it_is(server: Server, ran: Run, tmp_path: Path) -> None:
+    file = tmp_path / FILES["codex"]
+    file.parent.mkdir()
+    file.symlink_to(file)
+    told = ran("codex", "--url", server.url, "--write")
+    assert (told.returncode, "a link that leads to itself" in told.stderr) == (1, True)
+    file.unlink()
+    os.mkfifo(file)
+    told = ran("codex", "--url", server.url, "--write")
+    assert (told.returncode, "it is no plain file" in told.stderr) == (1, True)
+    assert file.is_fifo()
+
+
+def test_lines_end_as_they_did(server: Server, ran: Run, tmp_path: Path) -> None:
+    file = tmp_path / FILES["codex"]
+    file.parent.mkdir()
+    file.write_bytes(b'# mine\r\nmodel = "other"\r\n')
+    assert ran("codex", "--url", server.url, "--write").returncode == 0
+    wrote = file.read_bytes()
+    assert wrote.startswith(b'# mine\r\nmodel = "scripted"\r\n')
+    assert wrote.count(b"\r\n") == wrote.count(b"\n")
+    assert not json.loads(ran("codex", "--url", server.url, "--write", "--json").stdout)["wrote"]
 
 
 @pytest.mark.parametrize("name", connect.known())

@@ -186,12 +186,23 @@ def _own(name: str, client: Known, aim: Aim, *, write: bool) -> Told:
     told = Told(name, client.title, aim.url, aim.model, _key(aim), {}, own.merged("", aim), str(path))
     if not write:
         return told
-    before = path.read_text(encoding="utf-8") if path.exists() else None
-    told.text = own.merged(before or "", aim)
-    if told.text != before:
-        told.backup = str(_put(path, told.text) or "") or None
+    before = _standing(path)
+    plain = (before or "").replace("\r\n", "\n")
+    told.text = own.merged(plain, aim)
+    if told.text != plain or before is None:
+        ends = "\r\n" if 0 < plain.count("\n") == (before or "").count("\r\n") else "\n"
+        told.backup = str(_put(path, told.text.replace("\n", ends)) or "") or None
         told.wrote = True
     return told
+
+
+def _standing(path: Path) -> str | None:
+    """What a file says, with its own ends of lines; None where there is none."""
+    if not path.exists():
+        return None
+    if path.is_fifo() or path.is_char_device():  # reading would not come to an end
+        raise merging.Unmergeable("it is no plain file")
+    return path.read_bytes().decode()
 
 
 def _key(aim: Aim) -> str | None:
@@ -228,15 +239,17 @@ def _notes(told: Told, client: Known) -> list[str]:
 
 def _put(path: Path, text: str) -> Path | None:
     """Write a file in one go, and say where the one before is kept; a link stays one."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
+    if path.is_symlink():
+        raise merging.Unmergeable("it is a link that leads to itself")
     path.parent.mkdir(parents=True, exist_ok=True)
     backup = None
     if path.exists():
         names = (path.with_name(f"{path.name}.bak{number or ''}") for number in range(1000))
         backup = next(name for name in names if not name.exists())
         shutil.copy2(path, backup)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-        new.write(text)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
+        new.write(text.encode())
     if backup is not None:
         shutil.copymode(backup, new.name)
     Path(new.name).replace(path)

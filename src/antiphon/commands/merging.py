@@ -17,6 +17,9 @@ _HEADER = re.compile(r"^\s*\[")
 _ENTRY = re.compile(r"^- ", re.MULTILINE)
 
 
+_TOO_DEEP = "it is nested too deeply"
+
+
 class Unmergeable(Exception):
     """The file is not what it should be, or is written in a way that is not understood here; the message says how."""
 
@@ -51,12 +54,26 @@ def toml_told(wanted: Tree) -> str:
 def as_json(text: str, wanted: Tree) -> str:
     """A JSON object in which the wanted keys have their values, objects merged into objects. Raises `Unmergeable`."""
     try:
-        before = json.loads(text or "{}")
+        before = json.loads(text or "{}", object_pairs_hook=_object)
     except ValueError as fault:
         raise Unmergeable(f"it is no JSON without comments ({fault})") from fault
+    except RecursionError as fault:
+        raise Unmergeable(_TOO_DEEP) from fault
     if not isinstance(before, dict):
         raise Unmergeable("it holds no JSON object")
-    return json.dumps(deep(before, wanted), indent=2, ensure_ascii=False) + "\n"
+    try:
+        after = json.dumps(deep(before, wanted), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        after.encode()
+    except (ValueError, RecursionError) as fault:  # half of a pair of surrogates, a number beyond all bounds
+        raise Unmergeable(f"it holds what can't be written again ({fault})") from fault
+    return after
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Unmergeable("an object in it has a key twice, of which one would be lost")
+    return found
 
 
 def yaml_list(text: str, entry: Mapping[str, Plain]) -> str:
@@ -93,6 +110,8 @@ def _toml_read(text: str) -> dict[str, object]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise Unmergeable(f"it is no TOML ({fault})") from fault
+    except RecursionError as fault:
+        raise Unmergeable(_TOO_DEEP) from fault
 
 
 def _nested(path: list[str], value: "Plain | Tree") -> dict[str, object]:
