@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 TOLD = 5
 """Seconds in which readers are told of the end of what outlasted the grace."""
+LARGEST_HEAD = 256 * 1024
+"""Bytes of a request's head at most, nearly: what has come at once is read."""
 
 
 class StartError(Exception):
@@ -221,7 +223,7 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=_http(),
             ws=_websockets() if settings.websocket else "none",
             ws_max_size=settings.max_body_mib * 1024 * 1024,
             ws_ping_interval=settings.heartbeat,
@@ -235,6 +237,34 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=settings.shutdown_grace + TOLD,
         )
     )
+
+
+def _http() -> "type[asyncio.Protocol]":
+    """Uvicorn's own HTTP, where a head comes to an end: it would keep one for as long as somebody sends."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):
+        waiting = 0  # bytes since a head was whole, a body went on, or a message ended: trailers count too
+
+        def data_received(self, data: bytes) -> None:
+            self.waiting += len(data)
+            super().data_received(data)
+            if self.waiting > LARGEST_HEAD and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+        def on_headers_complete(self) -> None:
+            self.waiting = 0
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            self.waiting = 0
+            super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            self.waiting = 0
+            super().on_message_complete()
+
+    return Protocol
 
 
 def _websockets() -> "type[asyncio.Protocol]":
