@@ -1,6 +1,10 @@
+import contextlib
 import json
 import random
 import re
+import socket
+import subprocess
+import sys
 from typing import Any
 
 import jsonschema_rs
@@ -129,3 +133,31 @@ def test_text_is_valid_where_it_is_json_that_fits() -> None:
     assert not valid('{"a": "1"}', {"properties": {"a": {"type": "integer"}}})
     assert valid("-1e999999999999", {"type": "number"}) and not valid("1e999", {"maximum": 5})
     assert not valid('{"a": ', {}) and not valid("", {})
+
+
+def test_no_address_in_a_schema_is_asked() -> None:
+    """In a process of its own: the validator holds every thread while it waits for an answer."""
+    program = (
+        "import json, sys\n"
+        "from antiphon.models.llama_schema import Unusable, enforceable, valid\n"
+        "for schema in json.loads(sys.argv[1]):\n"
+        "    try:\n"
+        "        valid('{}', enforceable(schema).schema)\n"
+        "        valid('{}', schema)\n"
+        "    except (Unusable, ValueError):\n"
+        "        pass\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        schemas = [{"$schema": address}, {"$ref": address}, {"properties": {"a": {"$id": address, "$ref": "b"}}}]
+        command = [sys.executable, "-c", program, json.dumps(schemas)]
+        process = subprocess.Popen(command)
+        listening.settimeout(0.1)
+        asked = False
+        while process.poll() is None and not asked:
+            with contextlib.suppress(TimeoutError):
+                listening.accept()[0].close()
+                asked = True
+        if asked:
+            process.kill()  # it would wait for an answer
+        assert (process.wait(), asked) == (0, False)

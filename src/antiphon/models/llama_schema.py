@@ -7,6 +7,7 @@ inside it, has not compiled here first, in the engine's own version.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from math import copysign, isfinite
@@ -46,6 +47,8 @@ _UNENFORCED = frozenset(
 """Keywords that constrain, and that no grammar here can hold."""
 
 _FORMATS = frozenset({"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"})
+_LANGUAGE = re.compile(r"https?://json-schema\.org/(draft-0[467]/|draft/2019-09/|draft/2020-12/)?schema#?")
+"""The languages of schemas that are known without being fetched."""
 _CHARACTER = "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
 _AS_PATTERN = {
     "uri": "^[A-Za-z][A-Za-z0-9+.-]*:"
@@ -176,8 +179,12 @@ def _number(text: str) -> float:
 def _validator(encoded: bytes) -> "Validator":
     import jsonschema_rs
 
-    validator: Validator = jsonschema_rs.validator_for(encoded.decode())
+    validator: Validator = jsonschema_rs.validator_for(encoded.decode(), retriever=_no_other)
     return validator
+
+
+def _no_other(uri: str) -> JSON:
+    raise ValueError("it refers to another document")
 
 
 def pointer(path: Path) -> str:
@@ -186,9 +193,13 @@ def pointer(path: Path) -> str:
 
 
 def _check_shape(schema: JSON) -> None:
-    """Raises `Unusable` for what the meta-schema does not take."""
+    """Raises `Unusable` for what the meta-schema does not take, and for another than the known ones, which the
+    validator would fetch from wherever the schema says."""
     import jsonschema_rs
 
+    language = schema.get("$schema") if isinstance(schema, dict) else None
+    if isinstance(language, str) and not _LANGUAGE.fullmatch(language):
+        raise Unusable("#/$schema", "not a JSON Schema that is known here")
     try:
         jsonschema_rs.meta.validate(schema)
     except jsonschema_rs.ValidationError as fault:
