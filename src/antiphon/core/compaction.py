@@ -45,9 +45,11 @@ ASK = (
 )
 """Said as the system to the model that writes a summary; what is to be summed up is the one message of the user."""
 
-CLOSING = "\n\nNow write the summary."
+CLOSING = "\n\nNow write the summary: who the user is (The user ...), what they want, then what was done and found."
+"""Said behind what is to be summed up. A small model that is not told to write of "the user" tells of a person by their
+name only, and later takes nobody to be asking (docs/log.md)."""
 
-_SUMMED_UP = "Summary of what came before and is not shown word by word any more:\n"
+_SUMMED_UP = "(For you to know, not to answer: a summary of our conversation so far.)\n"
 
 _STANDING = frozenset({"additional_tools", "tool_search_output", "configuration_update"})
 """Kinds of items that say what holds for the turns after them: they stay."""
