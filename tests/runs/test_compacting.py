@@ -77,6 +77,21 @@ async def test_three_hundred_turns_are_never_over_the_context_and_the_first_is_n
     assert text_of(last.items[-1]).startswith("turn 300")
 
 
+async def test_an_earlier_summary_stays_word_by_word_until_it_takes_half_of_the_room() -> None:
+    model = Recorded()
+    facts = [f"FACT number {number} is " + "long " * 50 for number in range(4)]
+    async with serving(None, model) as rooms:
+        made = await rooms.made(f"{facts[0]}\n" + "w " * 600)
+        for fact in [*facts[1:], "FACT that stays"]:
+            said = f"{fact}\n" + "w " * 600
+            made = await rooms.made(said, previous_response_id=made["id"], context_management=MANAGED)
+            assert kinds(made) == ["compaction", "message"]
+    again = ["[summary of what came before]" in text(prompt.items) for prompt in model.asked]
+    assert again == [False, False, False, True]
+    told = text(model.prompts[-1].items)
+    assert all(told.count(fact.strip()) == 1 for fact in facts)
+
+
 async def test_without_a_threshold_the_same_conversation_is_too_long() -> None:
     model = Recorded(context=1400)
     async with serving(None, model) as rooms:

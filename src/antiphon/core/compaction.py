@@ -79,8 +79,13 @@ def unpacked(data: bytes) -> Compacted:
 
 def shown(compacted: Compacted) -> list[Item]:
     """What a model sees of it."""
-    summary = [Message(role="user", content=[InputText(_SUMMED_UP + compacted.summary)])] if compacted.summary else []
+    summary = [told(compacted.summary)] if compacted.summary else []
     return [*compacted.kept, *summary, *compacted.tail]
+
+
+def told(summary: str) -> Message:
+    """A summary, as a model is told it."""
+    return Message(role="user", content=[InputText(_SUMMED_UP + summary)])
 
 
 def latest(items: Sequence[Item]) -> int | None:

@@ -107,8 +107,7 @@ class Compacting:
         summary = matter.summary
         if split.gone:
             past = matter.items[: len(matter.items) - len(split.tail)]
-            text = c.transcript(past, matter.summary)
-            summary = await self._summed_up(request, text, self._bound(request, threshold), usage)
+            summary = await self._summary(request, c.Matter(past, summary), usage)
         compacted = c.Compacted(model=request.model, kept=split.kept, summary=summary, tail=split.tail)
         blob = self._sealer.seal(project, c.KIND, c.packed(compacted))
         return Made(Compaction(encrypted_content=blob), compacted, usage)
@@ -147,6 +146,16 @@ class Compacting:
         if not items:
             return 0
         return (await self._models.get(request.model).count(_prompt(request, items, 1))).tokens
+
+    async def _summary(self, request: Request, matter: c.Matter, usage: list[d.UsageDelta]) -> str:
+        """The summary of all that came before. An earlier one stays word by word as long as it takes at most half of
+        what a summary may have: what is summed up again and again is lost bit by bit."""
+        bound = self._bound(request, self.threshold(request))
+        taken = await self._tokens(request, [c.told(matter.summary)]) if matter.summary else bound
+        if taken > bound // 2:
+            return await self._summed_up(request, c.transcript(*matter), bound, usage)
+        later = await self._summed_up(request, c.transcript(matter.items), bound - taken, usage)
+        return f"{matter.summary}\n{later}"
 
     def _bound(self, request: Request, threshold: int) -> int:
         """The tokens that a summary may have."""
