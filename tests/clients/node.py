@@ -53,7 +53,7 @@ def find(packages: tuple[str, ...] = OPENAI) -> Node:
     with kept(f"node-{name}", "\n".join(packages)) as (folder, there):
         if not there:
             folder.mkdir(exist_ok=True)
-            told = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund")
+            told = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--fetch-retries=1")
             fetch([*npm, "install", "--prefix", str(folder), *told, *packages])
     return Node(program, folder)
 
