@@ -148,6 +148,26 @@ async def test_background_is_seen_as_far_as_it_is_committed() -> None:
     assert store.wrote.count("close") == 1
 
 
+async def test_who_is_cancelled_while_a_write_goes_on_does_not_write_it_again() -> None:
+    store = ReinedStore()
+    run, keeping = await claimed(store, stream=True)
+    store.hold()
+    say(run, "one ")
+    keeping.told()
+    await until(lambda: store.waiting == 1)
+    waiting = asyncio.ensure_future(keeping.written())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    run.log.append(run.emitter.finish(Completed()))
+    ending = asyncio.ensure_future(keeping.ended(run.emitter.fold.snapshot()))
+    await store.commit()
+    await asyncio.wait_for(ending, 20)
+    chunks = await store.log("default", run.id)
+    assert [chunk.first for chunk in chunks] == [0, *(chunk.last + 1 for chunk in chunks[:-1])]
+    assert await seen(run) == chunks[-1].last + 1
+
+
 async def test_background_without_stream_is_committed_item_by_item() -> None:
     store = ReinedStore()
     run, keeping = await claimed(store)

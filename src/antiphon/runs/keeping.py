@@ -198,7 +198,7 @@ class Background:
         run = self._run
         self._ending = True
         if self._writing is not None:
-            await self._writing
+            await asyncio.shield(self._writing)
         while True:
             chunk = run.log.chunk(self._committed, len(run.log))
             try:
@@ -213,7 +213,8 @@ class Background:
     async def written(self) -> None:
         """What is left was seen by nobody."""
         if self._writing is not None:
-            await self._writing
+            # Who is cancelled while it waits must not cancel the write: what was committed would be written again.
+            await asyncio.shield(self._writing)
 
     async def _write(self) -> None:
         run = self._run
