@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator
+from tests.documents import check, validator
 
 JSON = Any
 
@@ -32,31 +32,19 @@ def _read(value: JSON) -> JSON:
     return {"anyOf": [read, {"type": "null"}]} if read.pop("nullable", None) is True else read
 
 
-@cache
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document()["components"]})
-
-
 def check_completion(completion: JSON) -> None:
     """Hold an answer against `CreateChatCompletionResponse`. Raises `AssertionError` with every fault and its path."""
-    _check(completion, "CreateChatCompletionResponse")
+    check(document, completion, "CreateChatCompletionResponse")
 
 
 def check_chunk(chunk: JSON) -> None:
     """Hold a chunk against `CreateChatCompletionStreamResponse`. Raises `AssertionError` likewise."""
-    _check(chunk, "CreateChatCompletionStreamResponse")
+    check(document, chunk, "CreateChatCompletionStreamResponse")
 
 
 def is_request(body: JSON) -> bool:
     """Whether a body is a `CreateChatCompletionRequest`."""
-    return _validator("CreateChatCompletionRequest").is_valid(body)
-
-
-def _check(value: JSON, schema: str) -> None:
-    faults = [
-        f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in _validator(schema).iter_errors(value)
-    ]
-    assert not faults, f"not a {schema}:\n" + "\n".join(faults)
+    return validator(document, "CreateChatCompletionRequest").is_valid(body)
 
 
 def parsed(raw: bytes) -> list[JSON]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator
+from tests.documents import check
 
 JSON = Any
 
@@ -24,11 +24,6 @@ def document() -> dict[str, JSON]:
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document()["components"]})
-
-
-@cache
 def events() -> dict[str, str]:
     """The type of every event that may stand in a stream → the name of its schema."""
     content = document()["paths"]["/responses"]["post"]["responses"]["200"]["content"]
@@ -39,33 +34,26 @@ def events() -> dict[str, str]:
 
 def check_resource(response: JSON) -> None:
     """Hold a response against `ResponseResource`. Raises `AssertionError` with every fault and its path."""
-    _check(response, "ResponseResource")
+    check(document, response, "ResponseResource")
 
 
 def check_compaction(window: JSON) -> None:
     """Hold the answer of `POST /responses/compact` against `CompactResource`. Raises `AssertionError` likewise."""
-    _check(window, "CompactResource")
+    check(document, window, "CompactResource")
 
 
 def check_event(event: JSON) -> None:
     """Hold an event against its schema. Raises `AssertionError` for an unknown type, and for every fault."""
     name = events().get(event.get("type"))
     assert name is not None, f"{event.get('type')!r} is not among the document's events"
-    _check(event, name)
+    check(document, event, name)
 
 
 def check_request(body: JSON) -> None:
     """Hold a create request against `CreateResponseBody`."""
-    _check(body, "CreateResponseBody")
+    check(document, body, "CreateResponseBody")
 
 
 def check_socket_error(event: JSON) -> None:
     """Hold an error over a WebSocket against `WebSocketErrorEvent`."""
-    _check(event, "WebSocketErrorEvent")
-
-
-def _check(value: JSON, schema: str) -> None:
-    faults = [
-        f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in _validator(schema).iter_errors(value)
-    ]
-    assert not faults, f"not a {schema}:\n" + "\n".join(faults)
+    check(document, event, "WebSocketErrorEvent")

@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 TOLD = 5
 """Seconds in which readers are told of the end of what outlasted the grace."""
-LARGEST_HEAD = 256 * 1024
-"""Bytes of a request's head at most, nearly: what has come at once is read."""
 
 
 class StartError(Exception):
@@ -203,6 +201,8 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
     """uvicorn, which tells the app as soon as it stops to listen, and ends with 0 when told to stop."""
     import uvicorn
 
+    from antiphon.api import protocols
+
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: "list[socket.socket] | None" = None) -> None:
             await app.leave()
@@ -223,8 +223,8 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=_http(),
-            ws=_websockets() if settings.websocket else "none",
+            http=protocols.Http,
+            ws=protocols.WebSockets if settings.websocket else "none",
             ws_max_size=settings.max_body_mib * 1024 * 1024,
             ws_ping_interval=settings.heartbeat,
             ws_ping_timeout=None,  # who is slow to read is slow to answer a ping, and may be
@@ -237,47 +237,6 @@ def _server(app: App, settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=settings.shutdown_grace + TOLD,
         )
     )
-
-
-def _http() -> "type[asyncio.Protocol]":
-    """Uvicorn's own HTTP, where a head comes to an end: it would keep one for as long as somebody sends."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-    class Protocol(HttpToolsProtocol):
-        waiting = 0  # bytes since a head was whole, a body went on, or a message ended: trailers count too
-
-        def data_received(self, data: bytes) -> None:
-            self.waiting += len(data)
-            super().data_received(data)
-            if self.waiting > LARGEST_HEAD and not self.transport.is_closing():
-                self.send_400_response("The head of the request is too large.")
-
-        def on_headers_complete(self) -> None:
-            self.waiting = 0
-            super().on_headers_complete()
-
-        def on_body(self, body: bytes) -> None:
-            self.waiting = 0
-            super().on_body(body)
-
-        def on_message_complete(self) -> None:
-            self.waiting = 0
-            super().on_message_complete()
-
-    return Protocol
-
-
-def _websockets() -> "type[asyncio.Protocol]":
-    """Uvicorn's own WebSockets, which the app closes when the server stops: what is in flight has its grace."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
-    class Protocol(WebSocketsSansIOProtocol):
-        def shutdown(self) -> None:
-            self.close_timeout = 1.0  # seconds that a client has to answer a close
-            if not self.handshake_complete or self.close_sent:
-                super().shutdown()
-
-    return Protocol
 
 
 def _collect_less() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
-from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode
 
+from tests import documents
 from tests.asking import Answer
 from tests.clients import samples
 from tests.grammar import RESPONSE_KEYS, check_stream, parse_sse
@@ -47,15 +47,9 @@ def _read(value: JSON) -> JSON:
     return read
 
 
-@cache
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document()["components"]})
-
-
 def check(value: JSON, name: str) -> None:
     """Hold a value against a schema of the document. Raises `AssertionError` with every fault and its path."""
-    faults = [f"{'/'.join(map(str, one.instance_path))}: {one.message}" for one in _validator(name).iter_errors(value)]
-    assert not faults, f"not a {name}:\n" + "\n".join(faults)
+    documents.check(document, value, name)
 
 
 def check_answer(answer: Answer, *, streamed: bool) -> None:

@@ -10,7 +10,8 @@ from antiphon.core.offers import Choice, Grammar, Offer
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt, Sampling
 from antiphon.core.request import JsonObjectFormat, JsonSchemaFormat, Text, TextFormat
-from antiphon.models.answer_check import AnswerCheck, matches, validator
+from antiphon.models.answer_check import AnswerCheck, matches
+from antiphon.models.llama_schema import validator
 
 SCHEMA = {
     "type": "object",

@@ -120,13 +120,19 @@ async def claimed(store: ReinedStore, **fields: Any) -> tuple[Run, Background]:
     return run, keeping
 
 
-async def test_background_is_seen_as_far_as_it_is_committed() -> None:
-    store = ReinedStore()
+async def being_written(store: ReinedStore) -> tuple[Run, Background]:
+    """A run whose first words are on their way to the store."""
     run, keeping = await claimed(store, stream=True)
     store.hold()
     say(run, "one ")
     keeping.told()
     await until(lambda: store.waiting == 1)
+    return run, keeping
+
+
+async def test_background_is_seen_as_far_as_it_is_committed() -> None:
+    store = ReinedStore()
+    run, keeping = await being_written(store)
     first = len(run.log)
     say(run, "two ", "three")
     keeping.told()
@@ -150,11 +156,7 @@ async def test_background_is_seen_as_far_as_it_is_committed() -> None:
 
 async def test_who_is_cancelled_while_a_write_goes_on_does_not_write_it_again() -> None:
     store = ReinedStore()
-    run, keeping = await claimed(store, stream=True)
-    store.hold()
-    say(run, "one ")
-    keeping.told()
-    await until(lambda: store.waiting == 1)
+    run, keeping = await being_written(store)
     waiting = asyncio.ensure_future(keeping.written())
     await asyncio.sleep(0)
     waiting.cancel()

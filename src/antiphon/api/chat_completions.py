@@ -3,24 +3,21 @@
 Knows nothing of how a body is read or an answer is told: it is a run like any other, read in another shape.
 """
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 from msgspec import Struct
 
-from antiphon.access.idempotency import GONE, Ticket
+from antiphon.access.idempotency import Ticket
 from antiphon.api.exchange import JSON_TYPE, Exchange
 from antiphon.api.house import House
-from antiphon.api.idempotent import claim
-from antiphon.api.models import offered
+from antiphon.api.idempotent import claim, under
 from antiphon.api.responses import attend, ignored_header, prepared, require_json
 from antiphon.api.sse import padded, stream
 from antiphon.contract.chat_answer import completion
 from antiphon.contract.chat_chunks import Chunks
 from antiphon.contract.chat_request import ChatAsk
 from antiphon.contract.decode import parse
-from antiphon.core.problems import Problem
 from antiphon.core.wire import encode
 from antiphon.runs.log import Told
 from antiphon.runs.run import Run
@@ -36,20 +33,14 @@ async def create(house: House, exchange: Exchange) -> None:
     try:
         ask = exchange.contract.chat.take(body)
         with ask.places.told():
-            _check_offered(house, exchange, ask.request.model)
-            run = await prepared(house, exchange, ask.request, len(raw))
+            run = await prepared(house, exchange, ask.request, len(raw), api="Chat Completions API")
     except BaseException:
         if ticket is not None:
             await ticket.refused()
         raise
-    settling = None if ticket is None else asyncio.get_running_loop().create_task(_settle(run, ticket))
-    try:
-        with ask.places.told():
-            await attend(house, exchange, run, partial(_read, ask))
-    except Problem:
-        if settling is not None:
-            await settling  # whoever is refused may come again with the same key at once
-        raise
+    answering = attend(house, exchange, run, partial(_read, ask))
+    with ask.places.told():
+        await (answering if ticket is None else under(ticket, run, answering, unanswered=("failed", "cancelled")))
 
 
 class _ChunkFrames(Struct, frozen=True):
@@ -67,12 +58,6 @@ class _ChunkFrames(Struct, frozen=True):
         return [padded(told.event, data) for data in chunks] if self.obfuscated else chunks
 
 
-def _check_offered(house: House, exchange: Exchange, model: str) -> None:
-    """Raises `Problem` 404 for a model that is not there, 400 for one that this contract does not offer."""
-    if not offered(house.models.info(model), exchange):
-        raise Problem(400, "unsupported_model", f"The model '{model[:100]}' is not offered here.", param="model")
-
-
 async def _read(ask: ChatAsk, house: House, exchange: Exchange, run: Run) -> None:
     head = [*ignored_header(ask.unheeded()), *exchange.contract.headers(exchange.id)]
     if run.request.stream:
@@ -83,15 +68,3 @@ async def _read(ask: ChatAsk, house: House, exchange: Exchange, run: Run) -> Non
         return
     answer = completion(await run.finished(), ask)
     await exchange.answer(200, [JSON_TYPE, *head], encode(answer))
-
-
-async def _settle(run: Run, ticket: Ticket) -> None:
-    """When the run is over, its key is used up, or free again where it led to no answer."""
-    await run.log.closed()
-    try:
-        if run.refusal is not None or run.log.snapshot().status in ("failed", "cancelled"):
-            await ticket.refused()
-        else:
-            await ticket.led_to(GONE)
-    finally:
-        ticket.over()

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from antiphon.access.idempotency import GONE, Replay, Ticket
+from antiphon.access.idempotency import Replay, Ticket
 from antiphon.api import retrieval
 from antiphon.api.exchange import JSON_TYPE, Exchange, Header
 from antiphon.api.house import House
-from antiphon.api.idempotent import REPLAYED, claim
+from antiphon.api.idempotent import REPLAYED, claim, under
 from antiphon.api.limits import reserve
 from antiphon.api.models import offered
 from antiphon.api.prompts import resolved
@@ -86,19 +86,20 @@ async def _prepared(house: House, exchange: Exchange, raw: bytes) -> Run:
     return await prepared(house, exchange, exchange.contract.read(body), len(body))
 
 
-async def prepared(house: House, exchange: Exchange, request: Request, size: int) -> Run:
-    """The run of a request, whose body has `size` bytes, with its account. Raises `Problem`; then nothing is taken."""
-    _offered(house, exchange, request.model)
+async def prepared(house: House, exchange: Exchange, request: Request, size: int, api: str = "Response API") -> Run:
+    """The run of a request, whose body has `size` bytes, with its account. `api` is what the client calls the way that
+    it came. Raises `Problem`; then nothing is taken."""
+    _offered(house, exchange, request.model, api)
     _follow(house, exchange, request)
     run = house.runner.prepare(request, exchange.principal, exchange.id)
     await reserve(house, exchange, run, size)
     return run
 
 
-def _offered(house: House, exchange: Exchange, model: str) -> None:
+def _offered(house: House, exchange: Exchange, model: str, api: str = "Response API") -> None:
     """Raises `Problem` 404 for a model that is not there, 400 for one that this contract does not offer."""
     if not offered(house.models.info(model), exchange):
-        raise Problem(400, "unsupported_model", f"Unsupported model {model} on Response API", param="model")
+        raise Problem(400, "unsupported_model", f"Unsupported model {model} on {api}", param="model")
 
 
 def _follow(house: House, exchange: Exchange, request: Request) -> None:
@@ -171,24 +172,7 @@ async def _under_key(house: House, exchange: Exchange, raw: bytes, ticket: Ticke
         await house.worker.submit(run)
         await _read(house, exchange, run)
         return
-    settling = asyncio.get_running_loop().create_task(_settle(run, ticket))
-    try:
-        await attend(house, exchange, run, _read)
-    except Problem:
-        await settling  # whoever is refused may come again with the same key at once
-        raise
-
-
-async def _settle(run: Run, ticket: Ticket) -> None:
-    """When the run is over, leave the record as it has to stay."""
-    await run.log.closed()
-    try:
-        if run.refusal is not None:
-            await ticket.refused()
-        elif not run.request.store:
-            await ticket.led_to(GONE)
-    finally:
-        ticket.over()
+    await under(ticket, run, attend(house, exchange, run, _read))
 
 
 async def _again(house: House, exchange: Exchange, replay: Replay, body: JSON) -> None:

@@ -137,10 +137,8 @@ def _check_size(holders: Iterable[JSON], given: Mapping[str, JSON], most: int) -
     filled_in = 0
     for holder in holders:
         found = _PLACE.findall(_text_in(holder) or "")
-        if found and isinstance(holder, dict):
-            filled_in += len(found) * len(
-                encode(holder | {"text": ""})
-            )  # what is not its text stands beside each piece
+        if found and isinstance(holder, dict):  # what is not its text stands beside each piece
+            filled_in += len(found) * len(encode(holder | {"text": ""}))
         for name in found:
             if name not in sizes:
                 sizes[name] = len(encode(given[name]))

@@ -6,27 +6,16 @@ required are looked at when the model says that it is done; what a limit cut is 
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Protocol
 
 import msgspec
 
 from antiphon.core import deltas as d
-from antiphon.core.items import JSON
 from antiphon.core.offers import Grammar
 from antiphon.core.problems import Problem
 from antiphon.core.prompt import Prompt
 from antiphon.core.request import Format, JsonObjectFormat, JsonSchemaFormat
 from antiphon.models.llama_grammar import HEAD, BadGrammar, input_rules
-from antiphon.models.llama_schema import byte_tokens
-
-
-class Validator(Protocol):
-    """What of jsonschema-rs is used here."""
-
-    def is_valid(self, instance: JSON) -> bool:
-        """Whether it fits."""
-        ...
+from antiphon.models.llama_schema import byte_tokens, validator
 
 
 class AnswerCheck:
@@ -93,11 +82,6 @@ class AnswerCheck:
             raise _broken("the input of a custom tool does not match its grammar")
 
 
-def validator(schema: JSON) -> Validator:
-    """A schema, ready to validate with. Raises `ValueError` for one that is none, or that leans on another document."""
-    return _validator(msgspec.json.encode(schema))
-
-
 def matches(text: str, grammar: Grammar) -> bool:
     """Whether a text matches a custom tool's grammar. One that can't be used matches nothing."""
     from llguidance import LLMatcher
@@ -124,19 +108,6 @@ def _fits(text: str, form: Format) -> bool:
     if isinstance(form, JsonSchemaFormat):
         return form.schema is None or validator(form.schema).is_valid(value)
     return isinstance(value, dict)
-
-
-@lru_cache(maxsize=256)
-def _validator(encoded: bytes) -> Validator:
-    import jsonschema_rs
-
-    found: Validator = jsonschema_rs.validator_for(msgspec.json.decode(encoded), retriever=_no_other)
-    return found
-
-
-def _no_other(uri: str) -> JSON:
-    """What a schema refers to stands in it: nothing is fetched because a request says so."""
-    raise ValueError("it refers to another document")
 
 
 def _broken(what: str) -> Problem:

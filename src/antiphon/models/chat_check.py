@@ -9,8 +9,8 @@ from antiphon.core.items import CustomToolCallOutput, FunctionCallOutput, InputF
 from antiphon.core.offers import HOSTED, forced, offers, placed, refuse_approvals
 from antiphon.core.problems import Problem
 from antiphon.core.request import CustomTool, JsonSchemaFormat, PassedTool, Request, ToolChoice
-from antiphon.models.answer_check import validator
 from antiphon.models.llama_grammar import BadGrammar, input_rules
+from antiphon.models.llama_schema import validator
 from antiphon.models.upstream import Takes
 
 

@@ -164,7 +164,7 @@ def _enforceable(encoded: bytes) -> Enforceable:
 def valid(text: str, schema: JSON) -> bool:
     """Whether the text is JSON that fits the schema."""
     try:
-        return bool(_validator(msgspec.json.encode(schema)).is_valid(json.loads(text, parse_float=_number)))
+        return validator(schema).is_valid(json.loads(text, parse_float=_number))
     except ValueError:
         return False
 
@@ -175,15 +175,21 @@ def _number(text: str) -> float:
     return found if isfinite(found) else copysign(float_info.max, found)
 
 
+def validator(schema: JSON) -> Validator:
+    """A schema, ready to validate with. Raises `ValueError` for one that is none, or that leans on another document."""
+    return _validator(msgspec.json.encode(schema))
+
+
 @lru_cache(maxsize=256)
-def _validator(encoded: bytes) -> "Validator":
+def _validator(encoded: bytes) -> Validator:
     import jsonschema_rs
 
-    validator: Validator = jsonschema_rs.validator_for(encoded.decode(), retriever=_no_other)
-    return validator
+    found: Validator = jsonschema_rs.validator_for(encoded.decode(), retriever=_no_other)
+    return found
 
 
 def _no_other(uri: str) -> JSON:
+    """What a schema refers to stands in it: nothing is fetched because a request says so."""
     raise ValueError("it refers to another document")
 
 

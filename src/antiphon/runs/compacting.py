@@ -107,7 +107,7 @@ class Compacting:
         summary = matter.summary
         if split.gone:
             past = matter.items[: len(matter.items) - len(split.tail)]
-            summary = await self._summary(request, c.Matter(past, summary), usage)
+            summary = await self._summary(request, c.Matter(past, summary), self._bound(request, threshold), usage)
         compacted = c.Compacted(model=request.model, kept=split.kept, summary=summary, tail=split.tail)
         blob = self._sealer.seal(project, c.KIND, c.packed(compacted))
         return Made(Compaction(encrypted_content=blob), compacted, usage)
@@ -147,15 +147,14 @@ class Compacting:
             return 0
         return (await self._models.get(request.model).count(_prompt(request, items, 1))).tokens
 
-    async def _summary(self, request: Request, matter: c.Matter, usage: list[d.UsageDelta]) -> str:
+    async def _summary(self, request: Request, matter: c.Matter, bound: int, usage: list[d.UsageDelta]) -> str:
         """The summary of all that came before. An earlier one stays word by word as long as it takes at most half of
         what a summary may have: what is summed up again and again is lost bit by bit."""
-        bound = self._bound(request, self.threshold(request))
         taken = await self._tokens(request, [c.told(matter.summary)]) if matter.summary else bound
         if taken > bound // 2:
             return await self._summed_up(request, c.transcript(*matter), bound, usage)
         later = await self._summed_up(request, c.transcript(matter.items), bound - taken, usage)
-        return f"{matter.summary}\n{later}"
+        return f"{matter.summary}\n{later}".rstrip()
 
     def _bound(self, request: Request, threshold: int) -> int:
         """The tokens that a summary may have."""
