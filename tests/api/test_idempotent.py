@@ -1,7 +1,10 @@
 """The Idempotency-Key: every row of protocol §6.2, on responses and on conversations."""
 
+import asyncio
+
 import pytest
 
+from antiphon.store.memory import MemoryStore
 from tests.asgi import Answer, script, serving, slow, until
 from tests.runs.test_worker import started
 from tests.stores import ReinedStore
@@ -43,6 +46,24 @@ async def test_a_stream_is_replayed_from_its_log() -> None:
         again = await server.create(script({"text": "one two"}), KEY, stream=True)
         assert again.headers["idempotency-replayed"] == "true"
         assert again.body == first.body and again.events()
+
+
+class Slow(MemoryStore):
+    """A store that takes its time to free a key."""
+
+    async def withdraw(self, project: str, scope: str, key: str) -> None:
+        await asyncio.sleep(0.05)
+        await super().withdraw(project, scope, key)
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions"])
+async def test_who_is_refused_may_come_again_at_once(path: str) -> None:
+    broken = script({"fail": {"status": 429, "code": "rate_limit_exceeded"}})
+    body = {"model": "scripted", "input": broken, "messages": [{"role": "user", "content": broken}]}
+    body.pop("messages" if path == "/v1/responses" else "input")
+    async with serving(Slow()) as server:
+        for _ in range(3):
+            assert (await server.ask("POST", path, body, KEY)).error() == (429, "rate_limit_exceeded", None)
 
 
 async def test_while_it_runs_a_duplicate_is_told_to_wait() -> None:

@@ -88,6 +88,8 @@ async def test_an_earlier_summary_stays_word_by_word_until_it_takes_half_of_the_
             assert kinds(made) == ["compaction", "message"]
     again = ["[summary of what came before]" in text(prompt.items) for prompt in model.asked]
     assert again == [False, False, False, True]
+    bounds = [prompt.sampling.max_output_tokens for prompt in model.asked]
+    assert bounds[0] == bounds[3] > bounds[1] > bounds[2]  # what stays leaves less room
     told = text(model.prompts[-1].items)
     assert all(told.count(fact.strip()) == 1 for fact in facts)
 

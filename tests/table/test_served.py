@@ -75,6 +75,10 @@ async def test_unknown_models(row: int) -> None:
             assert (await server.ask("GET", f"{BASES[name]}/models/elsewhere")).status == 404
         told = (await create(server, "infercom", model="elsewhere")).json()["error"]
         assert told["message"] == "Unsupported model elsewhere on Response API"
+        chat = {"model": "elsewhere", "messages": [{"role": "user", "content": "a"}]}
+        answer = await server.ask("POST", f"{BASES['infercom']}/chat/completions", chat)
+        assert answer.error() == (400, "unsupported_model", "model")
+        assert answer.json()["error"]["message"] == "Unsupported model elsewhere on Chat Completions API"
         assert (await create(server, "gateway", model="elsewhere")).status == 200
         assert (await create(server, "gateway", model="nobody")).json()["detail"].startswith("The model 'nobody'")
 
