@@ -57,6 +57,13 @@ def test_a_trial_that_fails_opens_it_for_twice_as_long_up_to_a_bound() -> None:
         breaker.failed(now)
 
 
+def test_no_wait_is_longer_than_the_longest_by_a_rounding_of_the_clock() -> None:
+    breaker, now = Breaker(BreakerPolicy(consecutive=1, pause=8.0, longest=8.0)), 24.94645853594478
+    breaker.failed(now)
+    assert (now + 8.0) - now > 8.0
+    assert breaker.wait(now) == 8.0
+
+
 def test_a_trial_whose_client_left_leaves_room_for_another() -> None:
     breaker = opened()
     breaker.begun(2)

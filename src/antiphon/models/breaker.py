@@ -48,8 +48,11 @@ class Breaker:
         return state == "closed" or (state == "half_open" and not self._trial)
 
     def wait(self, now: float) -> float:
-        """Seconds until a call may go through; 0 where one may, or where a trial is under way."""
-        return 0.0 if self._until is None else max(0.0, self._until - now)
+        """Seconds until a call may go through, `longest` at most; 0 where one may, or a trial is under way.
+
+        A sum and a difference of floats are not what was added: the pause is bounded here as well.
+        """
+        return 0.0 if self._until is None else min(max(0.0, self._until - now), self._policy.longest)
 
     def begun(self, now: float) -> None:
         """A call goes through. The caller owes `succeeded`, `failed` or `abandoned`."""
