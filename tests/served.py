@@ -35,8 +35,14 @@ class Server:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def wrote(self) -> str:
-        """All that it has written to its output."""
-        return self.log.read_text(errors="replace")
+        """All that it has written, once it is quiet: a usual line may wait for others (`observe.logs`)."""
+        told, until = self.log.read_text(errors="replace"), time.monotonic() + 5
+        while time.monotonic() < until:
+            time.sleep(0.2)
+            before, told = told, self.log.read_text(errors="replace")
+            if told == before:
+                break
+        return told
 
 
 @contextmanager
