@@ -53,7 +53,9 @@ class Budgets:
         """
         if budget.soft is None and budget.hard is None:
             return None
-        purse = await self._purse(project)
+        month, purse = self._this_month(), self._purses.get(project)
+        if purse is None or not purse.read or purse.month != month:
+            purse = await self._read(project, month)
         if budget.hard is not None and purse.spent + purse.held + cost > budget.hard:
             raise _used_up(project, budget.hard, purse, cost)
         purse.held += cost
@@ -73,11 +75,8 @@ class Budgets:
             purse.held = max(0.0, purse.held - hold.cost)
             purse.spent += cost
 
-    async def _purse(self, project: str) -> _Purse:
-        month = self._this_month()
-        purse = self._purses.get(project)
-        if purse is not None and purse.read and purse.month == month:
-            return purse
+    async def _read(self, project: str, month: int) -> _Purse:
+        """The purse of that month, from the ledger."""
         async with self._reading:
             purse = self._purses.get(project)
             if purse is not None and purse.month == month:

@@ -55,13 +55,14 @@ class Shown(Struct, frozen=True):
 
 
 class _View(Struct, frozen=True):
-    """A roll, by what is looked for."""
+    """A roll, by what is looked for. `limiting` holds what `quotas` has found in it."""
 
     version: int
     by_digest: dict[bytes, Key]
     projects: dict[str, Project]
     quotas: dict[str, Quota]
     keyed: bool
+    limiting: dict[tuple[str, str, str | None], list[Quota]] = {}
 
 
 class Directory:
@@ -146,9 +147,13 @@ class Directory:
 
     def quotas(self, principal: Principal, model: str | None) -> list[Quota]:
         """What limits a principal: the key's, the project's, and where a model is named, the project's for that."""
-        subjects = (principal.key, principal.project, f"{principal.project}/{model}")
-        found = map(self._view.quotas.get, subjects if model is not None else subjects[:2])
-        return [quota for quota in found if quota is not None]
+        view, asked = self._view, (principal.key, principal.project, model)
+        known = view.limiting.get(asked)
+        if known is None:
+            subjects = (principal.key, principal.project, f"{principal.project}/{model}")
+            found = map(view.quotas.get, subjects if model is not None else subjects[:2])
+            known = view.limiting[asked] = [quota for quota in found if quota is not None]
+        return known
 
     def _key(self, shown: Shown) -> Key:
         """The key that is shown."""

@@ -21,6 +21,8 @@ SWEEP = 60.0
 """Seconds between two looks for subjects of which nothing counts any more."""
 BUSY = 1.0
 """Seconds to wait where too many run: when one of them will end is not known."""
+_MANY = 2**62
+"""What is left where nothing limits."""
 
 
 class _Piece:
@@ -63,6 +65,11 @@ class _Window:
         pieces.append(piece)
         return piece
 
+    def undo(self, count: int) -> None:
+        """Count no longer what was added last."""
+        self.pieces[-1].count -= count
+        self.total -= count
+
     def take_back(self, piece: _Piece, count: int) -> None:
         """Count less in a piece, unless it counts no more."""
         if piece.until:
@@ -98,36 +105,21 @@ class _Subject:
         self.looked = 0.0
 
     def up_to(self, now: float) -> None:
-        """Count what counts now. Once a piece of a minute is enough: none leaves a window in between."""
-        if now < self.looked:
-            return
+        """Count what counts now. Needed once `looked` is reached: until then no piece leaves a window."""
         self.looked = (now // MINUTE_PIECE + 1) * MINUTE_PIECE
         self.minute.drop(now)
         self.day.drop(now)
         self.tokens.drop(now)
 
-    def lacks(self, limits: Limits, tokens: int) -> bool:
-        """Whether a request would go beyond a limit: the fast look, before `_missing` says which."""
-        bound = limits.requests_per_minute
-        if bound is not None and self.minute.total >= bound:
-            return True
-        bound = limits.requests_per_day
-        if bound is not None and self.day.total >= bound:
-            return True
-        bound = limits.tokens_per_minute
-        if bound is not None and self.tokens.total + tokens > bound:
-            return True
-        bound = limits.concurrent_runs
-        return bound is not None and self.running >= bound
-
-    def take(self, limits: Limits, tokens: int, minute: float, day: float) -> _Piece | None:
-        """Count a request until those times, where a limit asks for it; the piece that counts its tokens."""
-        self.running += 1
+    def undo(self, limits: Limits, tokens: int) -> None:
+        """The request that was counted last was none."""
+        self.running -= 1
         if limits.requests_per_minute is not None:
-            self.minute.add(minute, 1)
+            self.minute.undo(1)
         if limits.requests_per_day is not None:
-            self.day.add(day, 1)
-        return None if limits.tokens_per_minute is None else self.tokens.add(minute, tokens)
+            self.day.undo(1)
+        if limits.tokens_per_minute is not None:
+            self.tokens.undo(tokens)
 
     def idle(self, now: float) -> bool:
         """Whether nothing counts any more."""
@@ -136,14 +128,16 @@ class _Subject:
 
 
 _Found = tuple[Limits, _Subject]
+_Place = tuple[_Subject, _Piece | None]
 _Bound = tuple[int, _Window]
+_UNBOUND = None, None, None
 
 
 class _Taken(NamedTuple):
     """What a ticket holds: tokens reserved, and by subject the piece that counts them."""
 
     tokens: int
-    places: list[tuple[_Subject, _Piece | None]]
+    places: list[_Place]
 
 
 class _Lack(NamedTuple):
@@ -174,27 +168,63 @@ class MemoryLimiter:
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
-        found = self._found(quotas, now)
-        for limits, subject in found:
-            if subject.lacks(limits, tokens):
-                raise _refusal(
-                    [lack for pair in zip(quotas, found, strict=True) for lack in _missing(*pair, tokens, now)]
-                )
+        places: list[_Place] = []
+        standing = self._count(quotas, tokens, now, places)
+        if standing is None:
+            for (subject, _), quota in zip(places, quotas, strict=False):  # those before the one that refuses
+                subject.undo(quota.limits, tokens)
+            raise _refusal(
+                [lack for quota in quotas for lack in _missing(quota, self._subject(quota, now), tokens, now)]
+            )
+        self._tickets[ticket] = _Taken(tokens, places)
+        return standing
+
+    def _count(self, quotas: Sequence[Quota], tokens: int, now: float, places: list[_Place]) -> Standing | None:
+        """Count a request in its places, quota by quota, and how they stand then; None from the first that refuses.
+
+        In one piece, and each window added to in place: it runs for every request, three quotas of four limits each.
+        """
         minute = (now // MINUTE_PIECE + 1) * MINUTE_PIECE + MINUTE
         day = (now // DAY_PIECE + 1) * DAY_PIECE + DAY
-        places = [(subject, subject.take(limits, tokens, minute, day)) for limits, subject in found]
-        for quota, (_, subject) in zip(quotas, found, strict=True):
-            self._subjects[quota.subject] = subject
-        self._tickets[ticket] = _Taken(tokens, places)
-        return _standing(found, now)
+        least, least_day, least_tokens = _MANY, _MANY, _MANY
+        bound = bound_day = bound_tokens = None
+        for quota in quotas:
+            subject, limits = self._subject(quota, now), quota.limits
+            requests, in_day = limits.requests_per_minute, limits.requests_per_day
+            of_tokens, at_once = limits.tokens_per_minute, limits.concurrent_runs
+            left = _MANY if requests is None else requests - subject.minute.total - 1
+            left_day = _MANY if in_day is None else in_day - subject.day.total - 1
+            left_tokens = _MANY if of_tokens is None else of_tokens - subject.tokens.total - tokens
+            if left < 0 or left_day < 0 or left_tokens < 0 or (at_once is not None and subject.running >= at_once):
+                return None
+            subject.running += 1
+            if requests is not None:
+                subject.minute.add(minute, 1)
+                if left < least:
+                    least, bound = left, requests
+            if in_day is not None:
+                subject.day.add(day, 1)
+                if left_day < least_day:
+                    least_day, bound_day = left_day, in_day
+            piece = None
+            if of_tokens is not None:
+                piece = subject.tokens.add(minute, tokens)
+                if left_tokens < least_tokens:
+                    least_tokens, bound_tokens = left_tokens, of_tokens
+            places.append((subject, piece))
+        return Standing(
+            *((bound, least, minute - now) if bound is not None else _UNBOUND),
+            *((bound_day, least_day, day - now) if bound_day is not None else _UNBOUND),
+            *((bound_tokens, least_tokens, minute - now) if bound_tokens is not None else _UNBOUND),
+        )
 
     async def hold(self, ticket: str, quotas: Sequence[Quota]) -> None:
         """Give a run that was let in elsewhere its place among the runs of every quota, also beyond the limits."""
-        found = self._found(quotas, self._clock())
-        for quota, (_, subject) in zip(quotas, found, strict=True):
+        now = self._clock()
+        subjects = [self._subject(quota, now) for quota in quotas]
+        for subject in subjects:
             subject.running += 1
-            self._subjects[quota.subject] = subject
-        self._tickets[ticket] = _Taken(0, [(subject, None) for _, subject in found])
+        self._tickets[ticket] = _Taken(0, [(subject, None) for subject in subjects])
 
     async def settle(self, ticket: str, tokens: int) -> None:
         """The run has ended: give its places back, and count what it really took.
@@ -219,26 +249,25 @@ class MemoryLimiter:
     async def standing(self, quotas: Sequence[Quota]) -> Standing:
         """How they stand now, of each kind the one with the least left."""
         now = self._clock()
-        return _standing(self._found(quotas, now), now)
+        return _standing([(quota.limits, self._subject(quota, now)) for quota in quotas], now)
 
-    def _found(self, quotas: Sequence[Quota], now: float) -> list[_Found]:
-        """Each quota's limits and subject, which is a new one where nothing counts for it."""
-        subjects = self._subjects
-        found = []
-        for quota in quotas:
-            subject = subjects.get(quota.subject) or _Subject()
+    def _subject(self, quota: Quota, now: float) -> _Subject:
+        """The quota's subject as it stands now, which is a new one where nothing counts for it."""
+        subject = self._subjects.get(quota.subject)
+        if subject is None:
+            subject = self._subjects[quota.subject] = _Subject()
+        if now >= subject.looked:
             subject.up_to(now)
-            found.append((quota.limits, subject))
-        return found
+        return subject
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + SWEEP
         self._subjects = {name: subject for name, subject in self._subjects.items() if not subject.idle(now)}
 
 
-def _missing(quota: Quota, found: _Found, tokens: int, now: float) -> Iterable[_Lack]:
+def _missing(quota: Quota, subject: _Subject, tokens: int, now: float) -> Iterable[_Lack]:
     """Every limit of the quota that the request would go beyond."""
-    limits, subject = found
+    limits = quota.limits
     kinds = (
         ("requests per minute", limits.requests_per_minute, subject.minute, 1),
         ("requests per day", limits.requests_per_day, subject.day, 1),
