@@ -73,8 +73,8 @@ def test_what_was_sealed_is_whole_again() -> None:
     again = c.unpacked(c.packed(compacted))
     assert again == compacted
     shown = c.shown(again)
-    assert [shown[0], shown[1], *shown[3:]] == [*TALK[:2], *TALK[4:]]
-    summary = shown[2]
+    assert [shown[0], *shown[2:]] == [*TALK[:2], *TALK[4:]]
+    summary = shown[1]  # behind what the developer said, before what the user did
     assert isinstance(summary, Message) and isinstance(summary.content[0], InputText)
     assert summary.content[0].text.endswith("\n1 was said")
     assert c.shown(c.Compacted(model="m", kept=TALK[:2])) == TALK[:2]

@@ -156,7 +156,7 @@ async def test_a_turn_that_is_too_long_itself_keeps_its_question() -> None:
         made = await rooms.made([{"role": "user", "content": "The question"}, call, output], context_management=MANAGED)
     assert kinds(made) == ["compaction", "message"]
     seen = [text_of(item) for item in model.prompts[-1].items]
-    assert seen[0] == "The question" and seen[1].endswith("\nFACT found") and len(seen) == 2
+    assert seen[1] == "The question" and seen[0].endswith("\nFACT found") and len(seen) == 2
 
 
 async def test_what_can_t_become_shorter_is_left() -> None:
@@ -196,7 +196,7 @@ async def test_a_trigger_compacts_and_says_nothing_else() -> None:
         third = await rooms.made("What now?", previous_response_id=second["id"])
         assert kinds(third) == ["message"]
         seen = [text_of(item) for item in model.prompts[-1].items]
-        assert seen[0] == FACT and seen[1].endswith(FACT) and seen[2] == "What now?" and len(seen) == 3
+        assert seen[0].endswith(FACT) and seen[1] == FACT and seen[2] == "What now?" and len(seen) == 3
         inputs = await rooms.get(f"/responses/{third['id']}/input_items")
         assert [item["type"] for item in inputs["data"]] == ["message", "compaction", "message", "message"]
 

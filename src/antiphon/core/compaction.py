@@ -78,9 +78,11 @@ def unpacked(data: bytes) -> Compacted:
 
 
 def shown(compacted: Compacted) -> list[Item]:
-    """What a model sees of it."""
+    """What a model sees of it: the summary before what the user said since, where a small model heeds it (docs/log.md)."""
+    kept = compacted.kept
+    place = next((place for place, item in enumerate(kept) if is_users(item)), len(kept))
     summary = [told(compacted.summary)] if compacted.summary else []
-    return [*compacted.kept, *summary, *compacted.tail]
+    return [*kept[:place], *summary, *kept[place:], *compacted.tail]
 
 
 def told(summary: str) -> Message:
