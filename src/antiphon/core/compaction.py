@@ -49,7 +49,7 @@ CLOSING = "\n\nNow write the summary: who the user is (The user ...), what they 
 """Said behind what is to be summed up. A small model that is not told to write of "the user" tells of a person by their
 name only, and later takes nobody to be asking (docs/log.md)."""
 
-_SUMMED_UP = "(For you to know, not to answer: a summary of our conversation so far.)\n"
+_SUMMED_UP = "Here is what you know about me and our conversation so far:\n"
 
 _STANDING = frozenset({"additional_tools", "tool_search_output", "configuration_update"})
 """Kinds of items that say what holds for the turns after them: they stay."""
