@@ -72,8 +72,10 @@ def revoked(key: Key, now: int) -> Key:
 
 
 def digest(secret: bytes, text: str) -> bytes:
-    """The keyed hash by which a key is found: BLAKE2b's own (RFC 7693), of 32 bytes. `secret` is one that was derived for
-    keys alone. An HMAC over OpenSSL takes five times as long, and slows what runs after it (docs/log.md)."""
+    """The keyed hash by which a key is found: BLAKE2b's own (RFC 7693), of 32 bytes.
+
+    `secret` is one that was derived for keys alone. An HMAC over OpenSSL costs six times as much (docs/log.md).
+    """
     return hashlib.blake2b(text.encode(), key=secret, digest_size=32).digest()
 
 

@@ -78,7 +78,7 @@ def unpacked(data: bytes) -> Compacted:
 
 
 def shown(compacted: Compacted) -> list[Item]:
-    """What a model sees of it: the summary before what the user said since, where a small model heeds it (docs/log.md)."""
+    """What a model sees of it: the summary before what the user said since. Behind, a small one passes it over."""
     kept = compacted.kept
     place = next((place for place, item in enumerate(kept) if is_users(item)), len(kept))
     summary = [told(compacted.summary)] if compacted.summary else []
