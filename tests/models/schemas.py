@@ -169,6 +169,7 @@ EDGES: list[Schema] = [
     {"type": "array"},
     {"type": "string", "pattern": "^[A-Z]+$", "minLength": 3, "maxLength": 5},
     {"type": "string", "pattern": "\\s"},
+    {"type": "string", "pattern": "-0[12]-[123]", "format": "date"},
     {"type": "string", "pattern": "^\\S+$"},
     {"type": "string", "pattern": "^.$"},
     {"type": "string", "pattern": "[^a-z]{3}"},

@@ -50,6 +50,23 @@ def every_text_fits(schema: Any, chance: random.Random) -> None:
         assert jsonschema_rs.validator_for(schema, validate_formats=True).is_valid(json.loads(text)), text
 
 
+def may_be_written(schema: Any, value: Any) -> bool:
+    """Whether a decoder that is held to the schema can write this."""
+    grammar = "%llguidance {}\nstart: %json " + json.dumps(frame(enforceable(schema).schema))
+    matcher = LLMatcher(byte_tokens(), grammar, log_level=0)
+    return all(matcher.try_consume_tokens([byte]) for byte in json.dumps(value).encode()) and matcher.is_accepting()
+
+
+@pytest.mark.parametrize("pattern", [{}, {"pattern": "^[0-9]"}], ids=["alone", "beside a pattern"])
+@pytest.mark.parametrize(("form", "rest"), [("date", ""), ("date-time", "T10:00:00Z")])
+def test_february_has_29_days_in_leap_years_only(form: str, rest: str, pattern: dict[str, str]) -> None:
+    schema = {"type": "string", "format": form} | pattern
+    for day in ("2024-02-29", "2000-02-29", "2023-02-28", "2023-12-31", "2023-03-29"):
+        assert may_be_written(schema, day + rest), day
+    for day in ("2023-02-29", "1900-02-29", "0001-02-29", "2024-02-30", "2024-04-31", "2024-13-01"):
+        assert not may_be_written(schema, day + rest), day
+
+
 @settings(max_examples=200)
 @given(st.one_of(schemas, st.sampled_from(EDGES)), st.randoms(use_true_random=False))
 def test_whatever_the_decoder_may_write_fits_the_schema(schema: Any, chance: random.Random) -> None:

@@ -72,12 +72,16 @@ _UNENFORCED_FORMATS = frozenset(
 )
 """Formats of the standard that no grammar here can hold. Any other unknown format is an annotation."""
 
+_FOURTH = "(0[48]|[2468][048]|[13579][26])"
+_DATE = rf"(\d{{4}}-(0[13-9]|1[0-2])-\d\d|\d{{4}}-02-([01]\d|2[0-8])|(\d\d{_FOURTH}|{_FOURTH}00)-02-29)"
 _TIGHTER = {
-    "date-time": r"[Tt]\d\d:\d\d:[0-5]",
+    "date": f"^{_DATE}$",
+    "date-time": rf"^{_DATE}[Tt]\d\d:\d\d:[0-5]",
     "email": "^[^@]{1,64}@.{1,250}$",
     "time": r"^\d\d:\d\d:[0-5]",
 }
-"""What llguidance's formats let through: leap seconds at any hour, names and hosts that are too long."""
+"""What llguidance's formats let through: a 29th of February in every year, leap seconds at any hour, names and hosts
+that are too long."""
 
 _OF_NAMES = ("properties", "patternProperties", "$defs", "definitions")
 _OF_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf", "items")
@@ -154,8 +158,8 @@ def _enforceable(encoded: bytes) -> Enforceable:
     closable = not any(_combines(part) for _, part in _parts(bounded))
     for _, part in _parts(bounded):
         _bound_digits(part)
-        if part.get("format") in _TIGHTER and "pattern" not in part:
-            part["pattern"] = _TIGHTER[part["format"]]
+        if tighter := _TIGHTER.get(part.get("format", "")):
+            part["allOf"] = [*part.get("allOf", ()), {"pattern": tighter}]
         if closable:
             _close(part)
     return Enforceable(schema if _error(bounded) is not None else bounded, left_out)
