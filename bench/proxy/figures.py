@@ -71,6 +71,9 @@ MARKS: dict[str, dict[str, float]] = {
     "antiphon-stored": {"ns64": 350, "sf": 10, "sp64": 50},
 }
 """The first marks of docs/design.md §9: what a row's CPU per unit may be."""
+PEER = "agentic-api"
+THERE = {"ns64": 66.0, "sf": 1.35, "sp64": 16.4}
+"""What the peer took on the quiet cores where the marks were set."""
 
 
 def figure(row: Row, column: Column) -> float | None:
@@ -123,7 +126,7 @@ def notes(report: Report) -> list[str]:
         said.append(
             f"Other work kept {busy:.1f} cores busy meanwhile (median); all figures are better on a quiet machine"
         )
-    return [*said, *(line for row in report.rows if (line := standing(row)))]
+    return [*said, *(line for row in report.rows if (line := standing(row))), *by_the_peer(report)]
 
 
 def standing(row: Row) -> str:
@@ -134,6 +137,29 @@ def standing(row: Row) -> str:
         if (mark := MARKS.get(row.key, {}).get(column.head)) and (value := figure(row, column)) is not None
     ]
     return f"{row.name}, beside the first mark: {', '.join(told)}" if told else ""
+
+
+def by_the_peer(report: Report) -> list[str]:
+    """How dear this machine is, by what the peer takes here beside there; and the marked figures divided by that."""
+    here = next((row for row in report.rows if row.key == PEER and not row.absent), None)
+    times = {
+        column.head: value / there
+        for column in COLUMNS[:5]
+        if here and (there := THERE.get(column.head)) and (value := figure(here, column)) is not None
+    }
+    if not times:
+        return []
+    said = ", ".join(f"{head} {factor:.1f}" for head, factor in times.items())
+    told = [f"{PEER} takes so many times here what it took where the marks were set: {said}. Divided by that:"]
+    for row in (row for row in report.rows if row.key in MARKS):
+        figures = [
+            f"{column.head} {shown(value / times[column.head])}"
+            for column in COLUMNS[:5]
+            if column.head in times and (value := figure(row, column)) is not None
+        ]
+        if figures:
+            told.append(f"{row.name}: {', '.join(figures)}")
+    return told if len(told) > 1 else []
 
 
 def circumstances(report: Report) -> str:

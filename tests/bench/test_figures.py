@@ -46,6 +46,16 @@ def test_a_mark_is_met_or_over() -> None:
     assert set(MARKS) == {"antiphon", "antiphon-stored"}
 
 
+def test_a_dear_machine_is_told_by_what_the_peer_takes_on_it() -> None:
+    peer = Row("agentic-api", "peer", samples={"ns64": [sample(0.132)], "sf": [sample(0.27, tokens=100_000)]})
+    told = notes(report(OURS, peer))
+    assert told[0].endswith("(over: 8)")
+    assert told[1].endswith("ns64 2.0, sf 2.0. Divided by that:")
+    assert told[2:] == ["Antiphon, store:false: ns64 125, sf 4.50"]
+    assert len(notes(report(OURS, Row("agentic-api", "peer", absent="gone")))) == 2
+    assert notes(report(peer)) == []
+
+
 def test_who_is_absent_is_told_with_the_remedy_and_has_no_figures() -> None:
     for text in (plain(report(OURS, ABSENT)), markdown(report(OURS, ABSENT))):
         assert "nginx, bare proxy: nginx is not here: apt-get install nginx-light" in text
