@@ -3,7 +3,7 @@
 Knows nothing of how anything was measured, nor of how a table is drawn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from statistics import median
 
 from msgspec import Struct
@@ -129,37 +129,34 @@ def notes(report: Report) -> list[str]:
     return [*said, *(line for row in report.rows if (line := standing(row))), *by_the_peer(report)]
 
 
+def costs(row: Row, known: Container[str]) -> dict[str, float]:
+    """CPU per unit by scenario, of those that are known and were measured."""
+    found = {column.head: figure(row, column) for column in COLUMNS[:5] if column.head in known}
+    return {head: value for head, value in found.items() if value is not None}
+
+
 def standing(row: Row) -> str:
     """How a row's figures stand beside its marks; empty where it has none."""
+    marks = MARKS.get(row.key, {})
     told = [
-        f"{column.head} {shown(value)} ({'met' if value <= mark else 'over'}: {mark:.0f})"
-        for column in COLUMNS[:5]
-        if (mark := MARKS.get(row.key, {}).get(column.head)) and (value := figure(row, column)) is not None
+        f"{head} {shown(value)} ({'met' if value <= marks[head] else 'over'}: {marks[head]:.0f})"
+        for head, value in costs(row, marks).items()
     ]
     return f"{row.name}, beside the first mark: {', '.join(told)}" if told else ""
 
 
 def by_the_peer(report: Report) -> list[str]:
     """How dear this machine is, by what the peer takes here beside there; and the marked figures divided by that."""
-    here = next((row for row in report.rows if row.key == PEER and not row.absent), None)
-    times = {
-        column.head: value / there
-        for column in COLUMNS[:5]
-        if here and (there := THERE.get(column.head)) and (value := figure(here, column)) is not None
-    }
-    if not times:
-        return []
+    peer = next((row for row in report.rows if row.key == PEER), None)
+    times = {head: value / THERE[head] for head, value in costs(peer, THERE).items()} if peer else {}
+    told = []
+    for row in report.rows:
+        if row.key in MARKS and (found := costs(row, times)):
+            divided = ", ".join(f"{head} {shown(value / times[head])}" for head, value in found.items())
+            told.append(f"{row.name}: {divided}")
     said = ", ".join(f"{head} {factor:.1f}" for head, factor in times.items())
-    told = [f"{PEER} takes so many times here what it took where the marks were set: {said}. Divided by that:"]
-    for row in (row for row in report.rows if row.key in MARKS):
-        figures = [
-            f"{column.head} {shown(value / times[column.head])}"
-            for column in COLUMNS[:5]
-            if column.head in times and (value := figure(row, column)) is not None
-        ]
-        if figures:
-            told.append(f"{row.name}: {', '.join(figures)}")
-    return told if len(told) > 1 else []
+    head = f"{PEER} takes so many times here what it took where the marks were set: {said}. Divided by that:"
+    return [head, *told] if told else []
 
 
 def circumstances(report: Report) -> str:
