@@ -156,3 +156,17 @@ async def test_what_is_settled_while_the_ledger_is_read_is_not_missed(clock: Clo
 
     budgets = Budgets(Slow(), clock)
     assert "3 are spent" in await refused(budgets, HARD, 8)
+
+
+async def test_who_asks_while_the_ledger_is_read_waits_for_it(clock: Clock) -> None:
+    class Slow(MemoryStore):
+        async def usage(self, query: UsageQuery) -> list[UsageSum]:
+            found = await super().usage(query)
+            await asyncio.sleep(0)  # somebody else asks meanwhile
+            return found
+
+    store = Slow()
+    await spent(store, at(2026, 2, 5), 9)
+    budgets = Budgets(store, clock)
+    told = await asyncio.gather(*(budgets.hold(P, HARD, 2) for _ in range(2)), return_exceptions=True)
+    assert [isinstance(one, Problem) for one in told] == [True, True]
